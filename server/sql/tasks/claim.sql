@@ -1,0 +1,55 @@
+-- tasks/claim: leases ready tasks of the given lanes to the given sessions, highest priority first.
+-- $1 now, $2 $3 $4 pairs of lane and priority with a lower bound for run_at, $5 limit, $6 $7 session
+-- and worker name of each slot ($5 of them).
+with clock as materialized (
+    select coalesce($1::timestamptz, now()) as now
+),
+picked as materialized (
+    select c.tid
+    from unnest($2::int4[], $3::int2[], $4::timestamptz[]) as w (lane, priority, mark)
+    cross join lateral (
+        select r.ctid as tid, r.run_at, r.id
+        from ready r
+        where r.lane = w.lane and r.priority = w.priority and r.run_at >= w.mark
+          and (r.expire_at is null or r.expire_at > (select now from clock))
+          and (r.give_up_at is null or r.give_up_at > (select now from clock))
+        order by r.run_at, r.id
+        limit $5
+        for update of r skip locked
+    ) c
+    where not (select l.is_paused from lane l where l.id = w.lane)
+    -- Nothing sorts here on purpose: the pairs come in the order of the arrays, the first ones fill
+    -- the limit, and rows of later pairs are then never locked.
+    limit $5
+),
+taken as (
+    delete from ready
+    where ctid = any (array(select tid from picked))
+    returning lane, priority, run_at, id, namespace, attempt + 1 as attempt, tries + 1 as tries,
+              flags, timeout_ms, give_up_at
+),
+numbered as materialized (
+    select t.*, (row_number() over ())::int4 as slot,
+           least((select now from clock) + timeout_ms * interval '1 ms', give_up_at) as deadline_at
+    from taken t
+),
+held as (
+    insert into inflight (id, namespace, lane, priority, run_at, session, worker, attempt, tries,
+                          flags, started_at, timeout_ms, deadline_at, give_up_at)
+    select id, namespace, lane, priority, run_at, ($6::uuid[])[slot], ($7::text[])[slot], attempt,
+           tries, flags, (select now from clock), timeout_ms, deadline_at, give_up_at
+    from numbered
+)
+select n.id, n.lane, n.slot, n.priority, n.run_at, n.attempt, n.tries, n.deadline_at,
+       t.payload, t.content_type, t.retry, t.labels, t.traceparent, t.created_at,
+       p.seq as progress_seq, p.current as progress_current, p.total as progress_total,
+       p.message as progress_message, p.reported_at as progress_reported_at, p.checkpoint
+from numbered n
+cross join lateral (
+    select payload, content_type, retry, labels, traceparent, created_at
+    from task where id = n.id offset 0
+) t
+left join lateral (
+    select seq, current, total, message, reported_at, checkpoint
+    from progress where id = n.id and n.attempt > 1 offset 0
+) p on true

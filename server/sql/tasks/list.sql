@@ -1,0 +1,18 @@
+-- tasks/list: tasks that match, newest first, by keyset on the id.
+-- $1 namespace, $2 lanes (null: all), $3 whether with payload and result, $4 labels (null: any),
+-- $5 states (null: any), $6 from this id on, $7 before this id (both bounds by the time in the id),
+-- $8 limit.
+select id, lane, priority, created_at, run_at,
+       case when $3 then payload end as payload, content_type,
+       expire_at, attempt_timeout_ms, total_timeout_ms, retry, labels, unique_key, idempotency_key,
+       traceparent, retry_of, state, attempt, tries, started_at, finished_at, due_at,
+       is_cancelling, worker, case when $3 then result end as result, result_content_type, error,
+       progress_seq, progress_current, progress_total, progress_message, progress_reported_at
+from task_now
+where namespace = $1
+  and id >= $6 and id < $7
+  and ($2::int4[] is null or lane = any ($2))
+  and ($4::jsonb is null or labels @> $4)
+  and ($5::int2[] is null or state = any ($5))
+order by id desc
+limit $8

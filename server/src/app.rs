@@ -1,0 +1,199 @@
+//! Puts the parts together, starts them in order and stops them in order. The only place that sees
+//! all of them; it holds no logic of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::domain::Retention;
+use crate::engine::{self, Engine};
+use crate::rpc;
+use crate::store::{self, Store};
+use crate::supervise::Stage;
+
+/// A running server.
+#[derive(Debug)]
+pub struct App {
+    address: SocketAddr,
+    engine: Arc<Engine>,
+    store: Store,
+    grace: std::time::Duration,
+    edge: Stage,
+    loops: Stage,
+    writers: Stage,
+}
+
+impl App {
+    /// Connects to the database and serves.
+    ///
+    /// # Errors
+    /// If the database cannot be used, or the address cannot be had.
+    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        Self::start_with(config, Arc::new(SystemClock)).await
+    }
+
+    /// The same, by another clock: for tests.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        if config.store.migrate {
+            for name in migrate(config).await? {
+                tracing::info!(migration = name, "applied");
+            }
+        }
+        let store = Store::connect(store_settings(config)?, clock).await?;
+        let listener = rpc::bind(config.server.listen).await?;
+        let address = listener.local_addr()?;
+        let mut writers = Stage::new("writers");
+        let mut loops = Stage::new("loops");
+        let mut edge = Stage::new("edge");
+        let settings = engine_settings(config, address);
+        let engine = Engine::start(store.clone(), settings, &mut loops, &mut writers).await?;
+        let serving = rpc::serve(engine.clone(), rpc_settings(config), listener, edge.token());
+        edge.spawn("grpc", serving);
+        tracing::info!(%address, "serving");
+        let grace = config.server.shutdown_grace;
+        Ok(Self { address, engine, store, grace, edge, loops, writers })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The engine, for tests that call rounds of upkeep themselves.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Serves until `stop`, then stops gracefully: load balancers look away, workers hear that they
+    /// get no more tasks here and finish what they have, what was accepted is written and answered.
+    ///
+    /// # Errors
+    /// If a part of the server ended unasked.
+    pub async fn run_until(mut self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let fault = tokio::select! {
+            () = stop => None,
+            fault = self.edge.first_fault() => Some(fault),
+            fault = self.loops.first_fault() => Some(fault),
+            fault = self.writers.first_fault() => Some(fault),
+        };
+        if let Some(fault) = &fault {
+            tracing::error!(error = format!("{fault:#}"), "stopping because of a fault");
+        } else {
+            tracing::info!("stopping");
+        }
+        self.engine.drain().await;
+        self.wait_for_workers().await;
+        self.edge.stop(self.grace).await;
+        self.loops.stop(self.grace).await;
+        // The last handle: the writers see the end of their queues, write what is left, and end.
+        drop(self.engine);
+        self.writers.stop(self.grace).await;
+        self.store.close().await;
+        tracing::info!("stopped");
+        fault.map_or(Ok(()), Err)
+    }
+
+    /// Gives workers half of the grace to move to another replica or to finish.
+    async fn wait_for_workers(&self) {
+        let workers = self.engine.workers.clone();
+        let gone = async {
+            while workers.connected() > 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(self.grace / 2, gone).await.is_err() {
+            let workers = self.engine.workers.connected();
+            tracing::info!(workers, "still connected; their leases live on");
+        }
+    }
+}
+
+/// Brings the database's schema up to date; answers with what was applied.
+///
+/// # Errors
+/// If the database cannot be used.
+pub async fn migrate(config: &Config) -> anyhow::Result<Vec<String>> {
+    store::migrate(&config.database_url()?).await
+}
+
+fn store_settings(config: &Config) -> anyhow::Result<store::Settings> {
+    Ok(store::Settings {
+        url: config.database_url()?,
+        hot_connections: config.store.hot_connections,
+        read_connections: config.store.read_connections,
+        acquire_timeout: config.store.acquire_timeout,
+        statement_timeout: config.store.statement_timeout,
+    })
+}
+
+fn engine_settings(config: &Config, address: SocketAddr) -> engine::Settings {
+    let name = match config.server.name.as_str() {
+        "" => {
+            format!("{}:{}", rustix::system::uname().nodename().to_string_lossy(), address.port())
+        }
+        name => name.to_owned(),
+    };
+    engine::Settings {
+        replica_name: name,
+        lease_duration: config.leases.duration,
+        heartbeat_interval: config.leases.heartbeat_interval,
+        cancel_grace: config.leases.cancel_grace,
+        poll_interval: config.dispatch.poll_interval,
+        submit_batch: config.dispatch.submit_batch,
+        report_batch: config.dispatch.report_batch,
+        max_waiting: config.dispatch.max_waiting,
+        fair_share: config.dispatch.fair_share,
+        kinds_per_namespace: config.limits.kinds_per_namespace,
+        watchers: config.limits.watchers,
+        watch_buffer: config.watch.buffer,
+        reconcile_interval: config.watch.reconcile_interval,
+        retention: Retention {
+            succeeded: config.retention.succeeded,
+            failed: config.retention.failed,
+            cancelled: config.retention.cancelled,
+            expired: config.retention.expired,
+        },
+        idempotency: config.retention.idempotency,
+        prune_interval: config.retention.prune_interval,
+    }
+}
+
+fn rpc_settings(config: &Config) -> rpc::Settings {
+    rpc::Settings {
+        largest_payload: config.limits.payload,
+        keepalive_interval: config.server.keepalive_interval,
+        keepalive_timeout: config.server.keepalive_timeout,
+        bookmark_interval: config.watch.bookmark_interval,
+    }
+}
+
+/// Cancelled at the first signal to stop; the second one ends the process at once.
+///
+/// # Errors
+/// If signals cannot be caught.
+pub fn stop_signal(signals: &mut tokio::task::JoinSet<()>) -> anyhow::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let token = CancellationToken::new();
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let stop = token.clone();
+    signals.spawn(async move {
+        for again in [false, true] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if again {
+                std::process::exit(130);
+            }
+            stop.cancel();
+        }
+    });
+    Ok(token)
+}

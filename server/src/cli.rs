@@ -1,0 +1,93 @@
+//! The command line of the server.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Flags, Problems};
+
+/// Background and scheduled tasks for programs in any language, on one PostgreSQL.
+#[derive(Debug, Parser)]
+#[command(name = "bellringer", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve on a private PostgreSQL that is started for it: for trying out and developing
+    Dev(Dev),
+    /// Serve on your PostgreSQL
+    Serve(Source),
+    /// Bring the schema of your PostgreSQL up to date
+    Migrate(Source),
+    /// Print the settings in force, secrets redacted, or everything that is wrong with them
+    CheckConfig(Source),
+    /// Print the version
+    Version,
+}
+
+/// Where settings come from.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Source {
+    /// File with settings; the defaults are documented in config.default.toml
+    #[arg(long, env = "BELLRINGER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// postgres://user:password@host:port/database; better in BELLRINGER_DATABASE_URL or a file
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// Address and port for gRPC
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// How to serve for developing.
+#[derive(Debug, Args)]
+pub struct Dev {
+    /// Folder for the private PostgreSQL's data, kept [default: a folder of this user]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "temporary")]
+    pub data_dir: Option<PathBuf>,
+    /// Throw the data away at the end
+    #[arg(long)]
+    pub temporary: bool,
+    /// Folder with the programs initdb and postgres [default: looked for in the usual places]
+    #[arg(long, value_name = "FOLDER")]
+    pub pg_bin: Option<PathBuf>,
+    /// Never install PostgreSQL
+    #[arg(long)]
+    pub no_install: bool,
+    /// Write {"grpc_url", "database_url", "pid"} as JSON to this file once serving
+    #[arg(long, value_name = "FILE")]
+    pub handshake_file: Option<PathBuf>,
+    /// Stop when standard input ends: for programs that start a server of their own
+    #[arg(long)]
+    pub exit_when_stdin_closes: bool,
+    /// Where settings come from; with --database-url, no private PostgreSQL is started
+    #[command(flatten)]
+    pub source: Source,
+}
+
+impl Source {
+    /// Reads the settings from here and from the environment.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn load(&self) -> Result<Config, Problems> {
+        let flags = Flags { listen: self.listen, database_url: self.database_url.clone() };
+        Config::load(self.config.as_deref(), std::env::vars(), &flags)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

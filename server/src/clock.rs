@@ -1,0 +1,58 @@
+//! Where the time comes from.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+/// The time, for everything that is not a wait inside the process (that is `tokio::time`).
+pub trait Clock: Send + Sync + std::fmt::Debug + 'static {
+    /// The time of this process: for ids, answers and verdicts.
+    fn now(&self) -> Timestamp;
+    /// The time that statements use in place of the database's own; `None` in production, so that
+    /// replicas need not agree on the time.
+    fn pinned(&self) -> Option<Timestamp>;
+}
+
+/// The real time; statements use the database's.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the time")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn pinned(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// A clock that tests set. Clones share the hand.
+#[derive(Debug, Clone)]
+pub struct ManualClock(Arc<Mutex<Timestamp>>);
+
+impl ManualClock {
+    /// A clock that stands at `start`.
+    pub fn new(start: Timestamp) -> Self {
+        Self(Arc::new(Mutex::new(start)))
+    }
+
+    /// Moves the hand forward, for this process and for its statements.
+    pub fn advance(&self, by: Duration) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
+        *now = now.checked_add(by).unwrap_or(Timestamp::MAX);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pinned(&self) -> Option<Timestamp> {
+        Some(self.now())
+    }
+}

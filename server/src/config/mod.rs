@@ -1,0 +1,380 @@
+//! The configuration: one tree, read in layers (defaults, file, environment, flags), checked as a
+//! whole. Every problem is reported at once. What each key means stands in `config.default.toml`.
+
+mod check;
+pub mod units;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use units::{duration_text, read_duration, read_size};
+
+/// The defaults, with their documentation.
+pub const DEFAULTS: &str = include_str!("../../config.default.toml");
+/// Variables that begin so set keys: `BELLRINGER__SECTION__KEY`.
+const PREFIX: &str = "BELLRINGER__";
+/// Sets `store.url`.
+const DATABASE_URL: &str = "BELLRINGER_DATABASE_URL";
+
+/// All settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented in config.default.toml")]
+pub struct Config {
+    pub server: Server,
+    pub store: Store,
+    pub leases: Leases,
+    pub dispatch: Dispatch,
+    pub limits: Limits,
+    pub retention: Retention,
+    pub watch: Watch,
+    pub log: Log,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented in config.default.toml")]
+pub struct Server {
+    pub listen: SocketAddr,
+    #[serde(deserialize_with = "read_duration")]
+    pub shutdown_grace: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub keepalive_interval: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub keepalive_timeout: Duration,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented in config.default.toml")]
+pub struct Store {
+    pub url: SecretString,
+    pub url_file: String,
+    pub hot_connections: u32,
+    pub read_connections: u32,
+    #[serde(deserialize_with = "read_duration")]
+    pub acquire_timeout: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub statement_timeout: Duration,
+    pub migrate: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented in config.default.toml")]
+pub struct Leases {
+    #[serde(deserialize_with = "read_duration")]
+    pub duration: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub heartbeat_interval: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub cancel_grace: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented in config.default.toml")]
+pub struct Dispatch {
+    #[serde(deserialize_with = "read_duration")]
+    pub poll_interval: Duration,
+    pub submit_batch: usize,
+    pub report_batch: usize,
+    pub max_waiting: usize,
+    pub fair_share: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented in config.default.toml")]
+pub struct Limits {
+    #[serde(deserialize_with = "read_size")]
+    pub payload: usize,
+    pub kinds_per_namespace: usize,
+    pub watchers: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented in config.default.toml")]
+pub struct Retention {
+    #[serde(deserialize_with = "read_duration")]
+    pub succeeded: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub failed: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub cancelled: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub expired: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub idempotency: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub prune_interval: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented in config.default.toml")]
+pub struct Watch {
+    #[serde(deserialize_with = "read_duration")]
+    pub reconcile_interval: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub bookmark_interval: Duration,
+    pub buffer: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented in config.default.toml")]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: String,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// What is wrong with the configuration: all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(pub Vec<String>);
+
+impl std::error::Error for Problems {}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, s) = (self.0.len(), if self.0.len() == 1 { "" } else { "s" });
+        write!(f, "the configuration has {count} problem{s}:")?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
+    }
+}
+
+/// What the command line sets.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `server.listen`
+    pub listen: Option<SocketAddr>,
+    /// `store.url`
+    pub database_url: Option<String>,
+}
+
+impl Config {
+    /// Reads the layers and checks the result.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+        flags: &Flags,
+    ) -> Result<Self, Problems> {
+        let mut problems = Vec::new();
+        let mut tree: Table = DEFAULTS.parse().expect("a test reads the defaults");
+        if let Some(path) = file {
+            let shown = path.display();
+            match std::fs::read_to_string(path) {
+                Err(error) => problems.push(format!("cannot read {shown}: {error}")),
+                Ok(text) => match text.parse::<Table>() {
+                    Err(error) => problems.push(format!("{shown} is not TOML: {error}")),
+                    Ok(table) => overlay(&mut tree, table, &shown.to_string(), &mut problems),
+                },
+            }
+        }
+        for (name, value) in environment {
+            set_from_environment(&mut tree, &name, value, &mut problems);
+        }
+        if let Some(url) = &flags.database_url {
+            set(&mut tree, "store", "url", Value::String(url.clone()));
+        }
+        if let Some(listen) = flags.listen {
+            set(&mut tree, "server", "listen", Value::String(listen.to_string()));
+        }
+        let read = read_sections(tree, &mut problems);
+        if let Some(config) = &read {
+            config.check(&mut problems);
+        }
+        match read {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(Problems(problems)),
+        }
+    }
+
+    /// The URL of the database, from `store.url` or the file that `store.url_file` names.
+    ///
+    /// # Errors
+    /// If there is none, or the file cannot be read.
+    pub fn database_url(&self) -> anyhow::Result<String> {
+        let url = self.store.url.expose_secret();
+        if !url.is_empty() {
+            return Ok(url.to_owned());
+        }
+        anyhow::ensure!(
+            !self.store.url_file.is_empty(),
+            "no database: set store.url, store.url_file, {DATABASE_URL} or --database-url"
+        );
+        let text = std::fs::read_to_string(&self.store.url_file)
+            .map_err(|error| anyhow::anyhow!("cannot read {}: {error}", self.store.url_file))?;
+        Ok(text.trim().to_owned())
+    }
+}
+
+fn overlay(tree: &mut Table, table: Table, source: &str, problems: &mut Vec<String>) {
+    for (section, values) in table {
+        let Value::Table(values) = values else {
+            problems.push(format!("{source}: {section} must be a section"));
+            continue;
+        };
+        match tree.get_mut(&section) {
+            Some(Value::Table(known)) => {
+                for (key, value) in values {
+                    if known.contains_key(&key) {
+                        known.insert(key, value);
+                    } else {
+                        problems.push(format!("{source}: there is no setting {section}.{key}"));
+                    }
+                }
+            }
+            _ => problems.push(format!("{source}: there is no section {section}")),
+        }
+    }
+}
+
+fn set_from_environment(tree: &mut Table, name: &str, value: String, problems: &mut Vec<String>) {
+    if name == DATABASE_URL {
+        set(tree, "store", "url", Value::String(value));
+        return;
+    }
+    let Some(path) = name.strip_prefix(PREFIX) else { return };
+    let path = path.to_lowercase();
+    let known = path
+        .split_once("__")
+        .and_then(|(section, key)| Some((section, key, tree.get(section)?.get(key)?.clone())));
+    match known {
+        None => problems.push(format!("{name}: there is no such setting")),
+        Some((section, key, before)) => {
+            let parsed = match before {
+                Value::Integer(_) => value.parse().ok().map(Value::Integer),
+                Value::Boolean(_) => value.parse().ok().map(Value::Boolean),
+                _ => Some(Value::String(value)),
+            };
+            match parsed {
+                Some(value) => set(tree, section, key, value),
+                None => problems.push(format!("{name}: must be of the same type as {before}")),
+            }
+        }
+    }
+}
+
+fn set(tree: &mut Table, section: &str, key: &str, value: Value) {
+    if let Some(Value::Table(section)) = tree.get_mut(section) {
+        section.insert(key.to_owned(), value);
+    }
+}
+
+/// Reads the sections one by one, and every key that is wrong in them.
+fn read_sections(tree: Table, problems: &mut Vec<String>) -> Option<Config> {
+    let defaults: Table = DEFAULTS.parse().expect("a test reads the defaults");
+    let mut sound = defaults.clone();
+    for (section, values) in &tree {
+        let Value::Table(values) = values else { continue };
+        for (key, value) in values {
+            // One change at a time against the defaults tells which key is wrong.
+            let mut trial = defaults.clone();
+            set(&mut trial, section, key, value.clone());
+            match Config::deserialize(Value::Table(trial)) {
+                Ok(_) => set(&mut sound, section, key, value.clone()),
+                Err(error) => {
+                    problems.push(format!("{section}.{key}: {}", error.message().trim()));
+                }
+            }
+        }
+    }
+    Config::deserialize(Value::Table(sound)).ok()
+}
+
+impl fmt::Display for Config {
+    /// As TOML, with secrets redacted.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { server, store, leases, dispatch, limits, retention, watch, log } = self;
+        let d = |duration: &Duration| format!("{:?}", duration_text(*duration));
+        writeln!(f, "[server]")?;
+        writeln!(f, "listen = \"{}\"", server.listen)?;
+        writeln!(f, "shutdown_grace = {}", d(&server.shutdown_grace))?;
+        writeln!(f, "keepalive_interval = {}", d(&server.keepalive_interval))?;
+        writeln!(f, "keepalive_timeout = {}", d(&server.keepalive_timeout))?;
+        writeln!(f, "name = {:?}", server.name)?;
+        writeln!(f, "\n[store]")?;
+        writeln!(f, "url = {:?}", redacted(store.url.expose_secret()))?;
+        writeln!(f, "url_file = {:?}", store.url_file)?;
+        writeln!(f, "hot_connections = {}", store.hot_connections)?;
+        writeln!(f, "read_connections = {}", store.read_connections)?;
+        writeln!(f, "acquire_timeout = {}", d(&store.acquire_timeout))?;
+        writeln!(f, "statement_timeout = {}", d(&store.statement_timeout))?;
+        writeln!(f, "migrate = {}", store.migrate)?;
+        writeln!(f, "\n[leases]")?;
+        writeln!(f, "duration = {}", d(&leases.duration))?;
+        writeln!(f, "heartbeat_interval = {}", d(&leases.heartbeat_interval))?;
+        writeln!(f, "cancel_grace = {}", d(&leases.cancel_grace))?;
+        writeln!(f, "\n[dispatch]")?;
+        writeln!(f, "poll_interval = {}", d(&dispatch.poll_interval))?;
+        writeln!(f, "submit_batch = {}", dispatch.submit_batch)?;
+        writeln!(f, "report_batch = {}", dispatch.report_batch)?;
+        writeln!(f, "max_waiting = {}", dispatch.max_waiting)?;
+        writeln!(f, "fair_share = {}", dispatch.fair_share)?;
+        writeln!(f, "\n[limits]")?;
+        writeln!(f, "payload = {}", limits.payload)?;
+        writeln!(f, "kinds_per_namespace = {}", limits.kinds_per_namespace)?;
+        writeln!(f, "watchers = {}", limits.watchers)?;
+        writeln!(f, "\n[retention]")?;
+        writeln!(f, "succeeded = {}", d(&retention.succeeded))?;
+        writeln!(f, "failed = {}", d(&retention.failed))?;
+        writeln!(f, "cancelled = {}", d(&retention.cancelled))?;
+        writeln!(f, "expired = {}", d(&retention.expired))?;
+        writeln!(f, "idempotency = {}", d(&retention.idempotency))?;
+        writeln!(f, "prune_interval = {}", d(&retention.prune_interval))?;
+        writeln!(f, "\n[watch]")?;
+        writeln!(f, "reconcile_interval = {}", d(&watch.reconcile_interval))?;
+        writeln!(f, "bookmark_interval = {}", d(&watch.bookmark_interval))?;
+        writeln!(f, "buffer = {}", watch.buffer)?;
+        writeln!(f, "\n[log]")?;
+        let format = match log.format {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        };
+        writeln!(f, "format = {format:?}")?;
+        writeln!(f, "level = {:?}", log.level)
+    }
+}
+
+/// A URL without its password. What does not look like a URL is hidden whole.
+pub fn redacted(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return if url.is_empty() { String::new() } else { "[redacted]".to_owned() };
+    };
+    let (rest, query) = match rest.split_once('?') {
+        Some((rest, query)) if query.contains("password") => (rest, "?[redacted]".to_owned()),
+        Some((rest, query)) => (rest, format!("?{query}")),
+        None => (rest, String::new()),
+    };
+    // The last @ ends the credentials: a password may contain one.
+    match rest.rsplit_once('@') {
+        None => format!("{scheme}://{rest}{query}"),
+        Some((credentials, host)) => {
+            let user = credentials.split(':').next().unwrap_or_default();
+            let password = if credentials.contains(':') { ":[redacted]" } else { "" };
+            format!("{scheme}://{user}{password}@{host}{query}")
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What a task is and what may happen to it: pure values and rules. Nothing here reads a clock,
+//! does I/O, or knows protobuf or SQL; time and chance are passed in.
+
+pub mod ending;
+pub mod filter;
+pub mod ids;
+pub mod invalid;
+pub mod limits;
+pub mod payload;
+pub mod queue;
+pub mod retry;
+pub mod revision;
+pub mod task;
+pub mod worker;
+
+pub use ending::{Ending, Tried, Verdict, decide};
+pub use filter::{Filter, ListQuery, Selection, View};
+pub use ids::{Kind, Namespace, QueueName, SessionId, TaskId, Version};
+pub use invalid::{Checker, Violation, Violations};
+pub use payload::Payload;
+pub use queue::{Queue, Retention};
+pub use retry::RetryPolicy;
+pub use revision::revision;
+pub use task::{
+    Attempt, AttemptOutcome, AttemptRef, Late, NewTask, Progress, Task, TaskError, TaskState,
+    UniqueConflict,
+};
+pub use worker::{Assignment, Hello, ProgressReport, Report, Stop, StopReason};

@@ -1,0 +1,339 @@
+//! Leasing: one loop for each pool of workers claims as much as they have room for, and no more.
+
+use std::collections::{HashMap, HashSet};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::pool::{Abilities, Place, Pool, give_back};
+use super::registry::Registry;
+use super::session::Session;
+use super::signals::Signals;
+use crate::domain::{
+    Assignment, AttemptOutcome, AttemptRef, SessionId, TaskId, TaskState, Verdict, limits, revision,
+};
+use crate::store::{Claimed, Lease, Pair, Settlement, Slot, Store};
+
+/// Most tasks in one claim.
+const LARGEST_CLAIM: usize = 500;
+/// Debt, in turns of the fair share, before what waited longest gets its claim: so that a claim of
+/// its own is not spent on single tasks.
+const FAIR_TURNS: usize = 8;
+
+/// Knows the connected workers and leases for them.
+#[derive(Debug)]
+pub struct Dispatcher {
+    store: Store,
+    registry: Arc<Registry>,
+    pools: Mutex<HashMap<Abilities, Arc<Pool>>>,
+    sessions: Mutex<HashMap<SessionId, Arc<Session>>>,
+    poll_interval: Duration,
+    fair_share: usize,
+    loops: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Dispatcher {
+    /// A dispatcher without workers.
+    pub fn new(
+        store: Store,
+        registry: Arc<Registry>,
+        poll_interval: Duration,
+        fair_share: usize,
+    ) -> Self {
+        Self {
+            store,
+            registry,
+            pools: Mutex::default(),
+            sessions: Mutex::default(),
+            poll_interval,
+            fair_share: fair_share.max(2),
+            loops: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// Lets a worker take part. `signals` is where its claims are announced.
+    pub fn join(self: &Arc<Self>, session: &Arc<Session>, signals: &Arc<Signals>) {
+        lock(&self.sessions).insert(session.id, session.clone());
+        let abilities = abilities(session);
+        let mut pools = lock(&self.pools);
+        let pool = pools.entry(abilities.clone()).or_insert_with(|| {
+            let pool = Arc::new(Pool::new(abilities));
+            pool.set_lanes(self.registry.select(|lane| pool.abilities.cover(lane)));
+            self.loops.spawn(self.clone().lease_for(pool.clone(), signals.clone()));
+            pool
+        });
+        pool.join(session.clone());
+    }
+
+    /// Lets a worker take part no more. Its leases are for the caller to care about.
+    pub fn leave(&self, session: &Session) {
+        lock(&self.sessions).remove(&session.id);
+        let mut pools = lock(&self.pools);
+        let abilities = abilities(session);
+        let is_empty = pools.get(&abilities).is_some_and(|pool| pool.leave(session) == 0);
+        if is_empty && let Some(pool) = pools.remove(&abilities) {
+            pool.wake.notify_one();
+        }
+    }
+
+    /// Tells the loop of a worker that the worker has room.
+    pub fn has_room(&self, session: &Session) {
+        if let Some(pool) = lock(&self.pools).get(&abilities(session)) {
+            pool.wake.notify_one();
+        }
+    }
+
+    /// A connected worker.
+    pub fn session(&self, id: SessionId) -> Option<Arc<Session>> {
+        lock(&self.sessions).get(&id).cloned()
+    }
+
+    /// All connected workers.
+    pub fn sessions(&self) -> Vec<Arc<Session>> {
+        lock(&self.sessions).values().cloned().collect()
+    }
+
+    /// Wakes the loops that take tasks from these lanes.
+    pub fn wake(&self, lanes: &HashSet<i32>) {
+        for pool in lock(&self.pools).values() {
+            if pool.serves(lanes) {
+                pool.wake.notify_one();
+            }
+        }
+    }
+
+    /// Wakes every loop.
+    pub fn wake_all(&self) {
+        for pool in lock(&self.pools).values() {
+            pool.wake.notify_one();
+        }
+    }
+
+    /// Finds out which lanes each pool takes tasks from, whenever lanes became known.
+    pub async fn follow_lanes(&self, stop: CancellationToken) {
+        let mut changes = self.registry.changes();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = changes.changed() => if changed.is_err() { return },
+            }
+            for pool in lock(&self.pools).values() {
+                pool.set_lanes(self.registry.select(|lane| pool.abilities.cover(lane)));
+                pool.wake.notify_one();
+            }
+        }
+    }
+
+    /// Leases no more; returns when every loop has ended.
+    pub async fn drain(&self) {
+        self.stop.cancel();
+        self.loops.close();
+        self.loops.wait().await;
+    }
+
+    async fn lease_for(self: Arc<Self>, pool: Arc<Pool>, signals: Arc<Signals>) {
+        // Tasks leased by priority since what waited longest had its turn.
+        let mut debt = 0;
+        loop {
+            // Register before looking, so that a wake-up in between is not lost.
+            let mut woken = pin!(pool.wake.notified());
+            woken.as_mut().enable();
+            if self.stop.is_cancelled() || !self.is_current(&pool) {
+                return;
+            }
+            let mut places = pool.reserve(LARGEST_CLAIM);
+            let wanted = places.len();
+            if wanted > 0 {
+                let aged = debt / self.fair_share;
+                if aged >= FAIR_TURNS {
+                    let rest = places.split_off(aged.min(wanted));
+                    debt -= places.len() * self.fair_share;
+                    self.lease(&pool, places, true, &signals).await;
+                    places = rest;
+                }
+                let by_priority = places.len();
+                let leased = self.lease(&pool, places, false, &signals).await;
+                if leased == by_priority && by_priority > 0 {
+                    // A full claim: others may be waiting behind it.
+                    debt += leased;
+                    continue;
+                }
+                debt = 0;
+            }
+            tokio::select! {
+                () = woken => {}
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep(self.poll_interval), if wanted > 0 => {}
+            }
+        }
+    }
+
+    /// The same, for a caller who cannot wait.
+    pub fn release_later(
+        self: &Arc<Self>,
+        session: Arc<Session>,
+        unsent: Vec<Assignment>,
+        signals: &Arc<Signals>,
+    ) {
+        let (dispatcher, signals) = (self.clone(), signals.clone());
+        self.loops.spawn(async move {
+            dispatcher.release_unsent(&session, &unsent, &signals).await;
+        });
+    }
+
+    fn is_current(&self, pool: &Arc<Pool>) -> bool {
+        lock(&self.pools).get(&pool.abilities).is_some_and(|current| Arc::ptr_eq(current, pool))
+    }
+
+    /// Claims once and hands out what came; gives back what was not used. Answers with how many.
+    async fn lease(
+        &self,
+        pool: &Pool,
+        places: Vec<Place>,
+        oldest_first: bool,
+        signals: &Signals,
+    ) -> usize {
+        let lanes = pool.lanes_in_turn();
+        if lanes.is_empty() || places.is_empty() {
+            give_back(&places);
+            return 0;
+        }
+        let highest = i16::try_from(limits::PRIORITY).unwrap_or(i16::MAX);
+        let pairs: Vec<Pair> = (0..=highest)
+            .rev()
+            .flat_map(|priority| {
+                lanes.iter().map(move |&lane| Pair { lane, priority, mark: Timestamp::UNIX_EPOCH })
+            })
+            .collect();
+        let slots: Vec<Slot<'_>> = places
+            .iter()
+            .map(|place| Slot {
+                session: place.session.id,
+                worker: &place.session.hello.worker_name,
+            })
+            .collect();
+        let claimed = match self.store.claim(&pairs, &slots, oldest_first).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                // If it was done after all, nobody hears of these leases: they run out.
+                tracing::warn!(%error, may_be_done = error.may_have_committed(), "failed to lease");
+                give_back(&places);
+                tokio::time::sleep(self.poll_interval).await;
+                return 0;
+            }
+        };
+        let count = claimed.len();
+        let changed: Vec<(TaskId, i32, i64)> = claimed
+            .iter()
+            .map(|c| (c.id, c.lane, revision(c.attempt, TaskState::Running, false, 0)))
+            .collect();
+        self.hand_out(&places, claimed, signals).await;
+        signals.changed(changed.into_iter());
+        count
+    }
+
+    async fn hand_out(&self, places: &[Place], mut claimed: Vec<Claimed>, signals: &Signals) {
+        claimed.sort_by_key(|task| (std::cmp::Reverse(task.priority), task.run_at, task.id));
+        let mut used = vec![false; places.len()];
+        let mut by_session: HashMap<SessionId, (Arc<Session>, Vec<Assignment>)> = HashMap::new();
+        for task in claimed {
+            used[task.slot] = true;
+            let session = &places[task.slot].session;
+            match self.assignment(task).await {
+                Ok(assignment) => by_session
+                    .entry(session.id)
+                    .or_insert_with(|| (session.clone(), Vec::new()))
+                    .1
+                    .push(assignment),
+                // Its lane cannot be read: the lease runs out, and the fault is in the log.
+                Err((task, error)) => {
+                    tracing::error!(%task, %error, "a leased task is not handed out");
+                }
+            }
+        }
+        for (place, used) in places.iter().zip(used) {
+            if !used {
+                place.session.give_back(1);
+            }
+        }
+        for (session, assignments) in by_session.into_values() {
+            let unsent = session.outbox.assign(assignments);
+            self.release_unsent(&session, &unsent, signals).await;
+        }
+    }
+
+    /// Gives tasks back that were leased to a worker and never sent.
+    pub async fn release_unsent(
+        &self,
+        session: &Session,
+        unsent: &[Assignment],
+        signals: &Signals,
+    ) {
+        if unsent.is_empty() {
+            return;
+        }
+        let now = self.store.clock().now();
+        let settlements: Vec<Settlement> = unsent
+            .iter()
+            .map(|task| Settlement {
+                lease: Lease {
+                    attempt: AttemptRef { task: task.task, attempt: task.attempt },
+                    namespace: session.namespace,
+                    session: session.id,
+                },
+                outcome: AttemptOutcome::Released,
+                verdict: Verdict::Again {
+                    due_at: now,
+                    state: TaskState::Scheduled,
+                    counts: false,
+                    error: None,
+                },
+                result: None,
+            })
+            .collect();
+        match self.store.settle(&settlements).await {
+            Ok(released) => signals.moved(&released),
+            Err(error) => tracing::warn!(%error, "failed to release; the leases run out"),
+        }
+    }
+
+    async fn assignment(&self, task: Claimed) -> Result<Assignment, (TaskId, super::Error)> {
+        let lane = self.registry.lane_by_id(task.lane).await.map_err(|error| (task.id, error))?;
+        let attempt = AttemptRef { task: task.id, attempt: task.attempt };
+        Ok(Assignment {
+            task: attempt.task,
+            attempt: attempt.attempt,
+            tries: task.tries,
+            max_attempts: task.retry.unwrap_or_default().max_attempts,
+            queue: lane.queue.clone(),
+            kind: lane.kind.clone(),
+            version: lane.version.clone(),
+            payload: task.payload,
+            deadline: task.deadline_at,
+            created_at: task.created_at,
+            labels: task.labels,
+            traceparent: task.traceparent,
+            progress: task.progress,
+            checkpoint: task.checkpoint,
+        })
+    }
+}
+
+fn abilities(session: &Session) -> Abilities {
+    Abilities {
+        namespace: session.namespace,
+        queues: session.hello.queues.clone(),
+        kinds: session.hello.kinds.clone(),
+        versions: session.hello.versions.clone(),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

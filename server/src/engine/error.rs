@@ -1,0 +1,132 @@
+//! Why the engine did not do what it was asked, in the words of what the caller can do about it.
+
+use std::time::Duration;
+
+use crate::batch::Refused;
+use crate::domain::{AttemptRef, QueueName, TaskId, TaskState, Violations};
+use crate::store;
+
+/// Cheap to clone: a failed batch has many callers.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The request is wrong in itself.
+    #[error("{0}")]
+    Invalid(Violations),
+    /// No such task in the namespace.
+    #[error("there is no task {0}")]
+    TaskNotFound(TaskId),
+    /// No such queue in the namespace.
+    #[error("there is no queue \"{0}\"")]
+    QueueNotFound(QueueName),
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for a different request, which made task {0}")]
+    IdempotencyConflict(TaskId),
+    /// The unique key is held.
+    #[error("the unique key is held by task {0}")]
+    UniqueKeyConflict(TaskId),
+    /// Only finished tasks can be retried.
+    #[error("task {task} is not finished, it is {state:?}; only finished tasks can be retried")]
+    TaskNotFinished {
+        /// The task.
+        task: TaskId,
+        /// Where it is.
+        state: TaskState,
+    },
+    /// The attempt has ended, or is another session's.
+    #[error("attempt {} of task {} has ended or is leased to somebody else", .0.attempt, .0.task)]
+    LeaseLost(AttemptRef),
+    /// The session has ended.
+    #[error("the session has ended")]
+    SessionLost,
+    /// The watcher does not read fast enough.
+    #[error("the watcher does not read fast enough")]
+    SlowConsumer,
+    /// The resume token cannot be honoured.
+    #[error("the watch cannot be resumed from this token: {0}")]
+    Resync(&'static str),
+    /// Too much is waiting to be written.
+    #[error("too much is waiting to be written")]
+    Overloaded,
+    /// A limit is reached.
+    #[error("the limit of {limit} {what} is reached")]
+    LimitReached {
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        limit: usize,
+    },
+    /// This replica is stopping.
+    #[error("this replica is stopping")]
+    Draining,
+    /// The database cannot be reached; nothing was changed.
+    #[error("the database cannot be reached")]
+    StoreUnavailable,
+    /// The database was lost while it was writing.
+    #[error("the database was lost while it was writing: the change may have happened")]
+    OutcomeUnknown,
+    /// A fault of the server; the cause was logged under this id.
+    #[error("internal error, see the server's log for {log_id}")]
+    Internal {
+        /// Finds the cause in the log.
+        log_id: String,
+    },
+}
+
+impl Error {
+    /// When to come back, where that helps.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Overloaded | Self::Draining => Some(Duration::from_millis(500)),
+            Self::StoreUnavailable => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+}
+
+impl From<Violations> for Error {
+    fn from(violations: Violations) -> Self {
+        Self::Invalid(violations)
+    }
+}
+
+impl From<store::Error> for Error {
+    /// Logs what callers are not told.
+    fn from(error: store::Error) -> Self {
+        match &error {
+            store::Error::Unavailable(_) | store::Error::Collision(_) => {
+                tracing::warn!(error = chain(&error), "the database is unavailable");
+                Self::StoreUnavailable
+            }
+            store::Error::Unknown(_) => {
+                tracing::warn!(error = chain(&error), "the database was lost during a statement");
+                Self::OutcomeUnknown
+            }
+            store::Error::Refused(_) | store::Error::Corrupt(_) => {
+                let log_id = uuid::Uuid::new_v4().simple().to_string();
+                tracing::error!(log_id, error = chain(&error), "a statement failed");
+                Self::Internal { log_id }
+            }
+        }
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Full => Self::Overloaded,
+            Refused::Closed => Self::Draining,
+            Refused::Lost => Self::OutcomeUnknown,
+        }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}

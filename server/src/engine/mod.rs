@@ -1,0 +1,344 @@
+//! What moves: everything between the wire and the database. Knows neither gRPC nor SQL.
+
+mod dispatcher;
+mod error;
+mod hints;
+mod ids;
+mod outbox;
+mod pool;
+mod queues;
+mod reading;
+mod registry;
+mod replicas;
+mod reporter;
+mod request_hash;
+mod resume_token;
+mod session;
+mod settings;
+mod signals;
+mod submitter;
+mod upkeep;
+mod watch_hub;
+mod watcher;
+mod workers;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub use error::Error;
+pub use outbox::{Ack, Outgoing};
+pub use resume_token::ResumeToken;
+pub use session::Session;
+pub use settings::Settings;
+pub use submitter::Submitted;
+pub use upkeep::Upkeep;
+pub use watch_hub::Watch;
+pub use watcher::Event;
+pub use workers::{Connection, Welcome, Workers};
+
+use crate::domain::task::Start;
+use crate::domain::{ListQuery, Namespace, NewTask, Selection, Task, TaskId, UniqueConflict, View};
+use crate::store::Store;
+use crate::supervise::Stage;
+use dispatcher::Dispatcher;
+use hints::Hints;
+use queues::Queues;
+use reading::Reading;
+use registry::Registry;
+use replicas::Replicas;
+use reporter::Reporter;
+use signals::Signals;
+use submitter::Submitter;
+use watch_hub::WatchHub;
+
+/// How often a cancel looks again at a task that is just being moved by somebody else.
+const CANCEL_LOOKS: usize = 10;
+
+/// The handle that the edges hold.
+#[derive(Debug)]
+pub struct Engine {
+    /// What workers do.
+    pub workers: Arc<Workers>,
+    /// Looking after queues.
+    pub queues: Queues,
+    /// Upkeep; tests call its rounds themselves.
+    pub upkeep: Arc<Upkeep>,
+    /// How long leases live, and how often workers are to be heard.
+    pub settings: Settings,
+    submitter: Submitter,
+    reading: Arc<Reading>,
+    hub: Arc<WatchHub>,
+    signals: Arc<Signals>,
+    hints: Arc<Hints>,
+    dispatcher: Arc<Dispatcher>,
+    stopping: CancellationToken,
+}
+
+impl Engine {
+    /// Builds the engine and starts its loops: those that write in `writers`, which end when the
+    /// engine is dropped, the others in `loops`.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn start(
+        store: Store,
+        settings: Settings,
+        loops: &mut Stage,
+        writers: &mut Stage,
+    ) -> Result<Arc<Self>, Error> {
+        let registry = Arc::new(Registry::new(store.clone(), settings.kinds_per_namespace));
+        registry.refresh(true).await?;
+        let reading = Arc::new(Reading::new(store.clone(), registry.clone()));
+        let hub = Arc::new(WatchHub::new(
+            reading.clone(),
+            settings.watchers,
+            settings.watch_buffer,
+            settings.reconcile_interval,
+        ));
+        let hints = Arc::new(Hints::new(store.clone(), Uuid::new_v4()));
+        let dispatcher = Arc::new(Dispatcher::new(
+            store.clone(),
+            registry.clone(),
+            settings.poll_interval,
+            settings.fair_share,
+        ));
+        let signals = Arc::new(Signals::new(dispatcher.clone(), hub.clone(), hints.clone()));
+        let (submitter, submitting) =
+            Submitter::new(&store, registry.clone(), signals.clone(), &settings);
+        let (reporter, reporting) = Reporter::new(&store, signals.clone(), &settings);
+        let reporter = Arc::new(reporter);
+        let workers = Arc::new(Workers::new(
+            store.clone(),
+            registry.clone(),
+            dispatcher.clone(),
+            reporter.clone(),
+            signals.clone(),
+            hints.clone(),
+            &settings,
+        ));
+        let upkeep = Arc::new(Upkeep::new(
+            store.clone(),
+            registry.clone(),
+            reporter,
+            workers.clone(),
+            signals.clone(),
+            &settings,
+        ));
+        let replicas = Arc::new(Replicas {
+            store: store.clone(),
+            registry: registry.clone(),
+            dispatcher: dispatcher.clone(),
+            workers: workers.clone(),
+            hub: hub.clone(),
+            hints: hints.clone(),
+            name: settings.replica_name.clone(),
+        });
+
+        macro_rules! run {
+            ($name:literal, $owner:expr, $method:ident) => {{
+                let (owner, stop) = ($owner.clone(), loops.token());
+                loops.spawn($name, async move {
+                    owner.$method(stop).await;
+                    Ok(())
+                });
+            }};
+        }
+        writers.spawn("submitting", finishing(submitting));
+        writers.spawn("reporting", finishing(reporting));
+        run!("lanes", dispatcher, follow_lanes);
+        run!("hints", hints, run);
+        run!("watches", hub, run);
+        run!("leases", workers, keep_alive);
+        run!("promoting", upkeep, promote);
+        run!("reaping", upkeep, reap);
+        run!("pruning", upkeep, prune);
+        run!("replicas", replicas, beat);
+        run!("listening", replicas, listen);
+
+        Ok(Arc::new(Self {
+            queues: Queues::new(store, registry, signals.clone()),
+            workers,
+            upkeep,
+            settings,
+            submitter,
+            reading,
+            hub,
+            signals,
+            hints,
+            dispatcher,
+            stopping: CancellationToken::new(),
+        }))
+    }
+
+    /// Submits tasks; each gets its own answer, in order. With `atomic`, one refusal refuses all.
+    ///
+    /// # Errors
+    /// If nothing was submitted at all.
+    pub async fn submit(
+        &self,
+        tasks: Vec<NewTask>,
+        atomic: bool,
+    ) -> Result<Vec<Result<Submitted, Error>>, Error> {
+        self.submitter.submit(tasks, atomic).await
+    }
+
+    /// Submits one task.
+    ///
+    /// # Errors
+    /// If it was refused, or may not be durable.
+    pub async fn submit_one(&self, task: NewTask) -> Result<Submitted, Error> {
+        let answers = self.submitter.submit(vec![task], false).await?;
+        answers.into_iter().next().unwrap_or(Err(Error::OutcomeUnknown))
+    }
+
+    /// One task.
+    ///
+    /// # Errors
+    /// If the namespace has no such task.
+    pub async fn get(&self, namespace: &Namespace, id: TaskId, view: View) -> Result<Task, Error> {
+        self.reading.task(namespace, id, view).await
+    }
+
+    /// Tasks that match, newest first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn list(&self, query: &ListQuery) -> Result<Vec<Task>, Error> {
+        self.reading.list(query).await
+    }
+
+    /// Cancels a task: at once if it waits, by asking its worker if it runs. Answers with the task as
+    /// it is afterwards.
+    ///
+    /// # Errors
+    /// If the namespace has no such task.
+    pub async fn cancel(
+        &self,
+        namespace: &Namespace,
+        id: TaskId,
+        reason: &str,
+    ) -> Result<Task, Error> {
+        let number = self.reading.registry().find_namespace(namespace).await?;
+        let number = number.ok_or(Error::TaskNotFound(id))?;
+        for _ in 0..CANCEL_LOOKS {
+            let changed = self.reading.store().cancel(number, &[id], reason).await?;
+            for row in &changed {
+                if let Some(session) = row.session {
+                    let attempt = crate::domain::AttemptRef { task: row.id, attempt: row.attempt };
+                    self.workers.tell_cancel(session, attempt);
+                    self.hints.cancel(session, attempt);
+                }
+            }
+            self.signals.changed(changed.iter().map(|row| (row.id, row.lane, 0)));
+            let task = self.get(namespace, id, View::Basic).await?;
+            if task.state.is_final() || task.cancel_requested {
+                return Ok(task);
+            }
+            // It was moved between two tables while the statement looked: look again.
+        }
+        Err(Error::StoreUnavailable)
+    }
+
+    /// Submits the work of a finished task once more.
+    ///
+    /// # Errors
+    /// If there is no such task, or it is not finished.
+    pub async fn retry(
+        &self,
+        namespace: &Namespace,
+        id: TaskId,
+        idempotency_key: Option<String>,
+    ) -> Result<Submitted, Error> {
+        let task = self.get(namespace, id, View::Full).await?;
+        if !task.state.is_final() {
+            return Err(Error::TaskNotFinished { task: id, state: task.state });
+        }
+        let again = NewTask {
+            start: Start::Now,
+            // The time to have started is over; the other limits count from the new start.
+            expire_at: None,
+            unique_conflict: UniqueConflict::Refuse,
+            idempotency_key,
+            retry_of: Some(id),
+            ..task.spec
+        };
+        self.submit_one(again).await
+    }
+
+    /// Waits until a task is finished, for `longest` at most; answers with it as it is then.
+    ///
+    /// # Errors
+    /// If the namespace has no such task.
+    pub async fn wait(
+        &self,
+        namespace: &Namespace,
+        id: TaskId,
+        longest: Duration,
+    ) -> Result<Task, Error> {
+        let first = self.get(namespace, id, View::Full).await?;
+        if first.state.is_final() || longest.is_zero() {
+            return Ok(first);
+        }
+        let watch = self.watch(namespace, Selection::Ids(vec![id]), View::Basic, None).await?;
+        let finished = async {
+            while let Some(event) = watch.watcher.next().await? {
+                if let Event::Snapshot(task) | Event::Change(task) = event
+                    && task.state.is_final()
+                {
+                    break;
+                }
+            }
+            Ok::<_, Error>(())
+        };
+        tokio::select! {
+            done = finished => done?,
+            () = tokio::time::sleep(longest) => {}
+            () = self.stopping.cancelled() => return Err(Error::Draining),
+        }
+        self.get(namespace, id, View::Full).await
+    }
+
+    /// Begins a watch.
+    ///
+    /// # Errors
+    /// If a task does not exist, or the token cannot be honoured.
+    pub async fn watch(
+        &self,
+        namespace: &Namespace,
+        selection: Selection,
+        view: View,
+        resume: Option<ResumeToken>,
+    ) -> Result<Watch, Error> {
+        if self.stopping.is_cancelled() {
+            return Err(Error::Draining);
+        }
+        self.hub.watch(namespace, selection, view, resume).await
+    }
+
+    /// Whether the database answers and takes writes.
+    pub async fn is_ready(&self) -> bool {
+        !self.stopping.is_cancelled()
+            && self.reading.store().ping().await.is_ok_and(|is_primary| is_primary)
+    }
+
+    /// Cancelled when this replica stops.
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.stopping
+    }
+
+    /// Takes no more work: workers are told, watches end, nothing more is leased. What runs goes on.
+    pub async fn drain(&self) {
+        self.stopping.cancel();
+        self.workers.tell_drain();
+        self.hub.end_all(&Error::Draining);
+        self.dispatcher.drain().await;
+    }
+}
+
+async fn finishing(work: impl Future<Output = ()>) -> anyhow::Result<()> {
+    work.await;
+    Ok(())
+}

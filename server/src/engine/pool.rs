@@ -1,0 +1,134 @@
+//! Workers that run the same things: they share one loop that leases for them.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use tokio::sync::Notify;
+
+use super::registry::Lane;
+use super::session::Session;
+use crate::domain::{Kind, QueueName, Version};
+
+/// What the workers of a pool run. Lists are sorted, so that equal means equal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Abilities {
+    /// Number of the namespace.
+    pub namespace: i32,
+    /// Queues.
+    pub queues: Vec<QueueName>,
+    /// Kinds; empty: all.
+    pub kinds: Vec<Kind>,
+    /// Versions; empty: all.
+    pub versions: Vec<Version>,
+}
+
+impl Abilities {
+    /// Whether tasks of this lane can be run.
+    pub(super) fn cover(&self, lane: &Lane) -> bool {
+        lane.namespace_id == self.namespace
+            && self.queues.binary_search(&lane.queue).is_ok()
+            && (self.kinds.is_empty() || self.kinds.binary_search(&lane.kind).is_ok())
+            && lane.version.as_ref().is_none_or(|version| {
+                self.versions.is_empty() || self.versions.binary_search(version).is_ok()
+            })
+    }
+}
+
+/// A place for one task, paid for with one credit of its session.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// Who gets the task.
+    pub session: Arc<Session>,
+}
+
+/// Workers with the same abilities.
+#[derive(Debug)]
+pub(super) struct Pool {
+    /// What they run.
+    pub abilities: Abilities,
+    /// Told when there may be something to lease.
+    pub wake: Notify,
+    sessions: Mutex<Vec<Arc<Session>>>,
+    lanes: RwLock<(Vec<Arc<Lane>>, HashSet<i32>)>,
+    turn: AtomicU64,
+}
+
+impl Pool {
+    /// A pool without workers.
+    pub(super) fn new(abilities: Abilities) -> Self {
+        Self {
+            abilities,
+            wake: Notify::new(),
+            sessions: Mutex::default(),
+            lanes: RwLock::default(),
+            turn: AtomicU64::new(0),
+        }
+    }
+
+    /// Sets the lanes that the pool takes tasks from.
+    pub(super) fn set_lanes(&self, mut lanes: Vec<Arc<Lane>>) {
+        lanes.sort_by_key(|lane| lane.id);
+        let ids = lanes.iter().map(|lane| lane.id).collect();
+        *self.lanes.write().unwrap_or_else(PoisonError::into_inner) = (lanes, ids);
+    }
+
+    /// The lanes, starting with another one each time, so that kinds take turns.
+    pub(super) fn lanes_in_turn(&self) -> Vec<i32> {
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        let mut ids: Vec<i32> = lanes.0.iter().map(|lane| lane.id).collect();
+        if !ids.is_empty() {
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+            let length = u64::try_from(ids.len()).unwrap_or(1);
+            ids.rotate_left(usize::try_from(turn % length).unwrap_or_default());
+        }
+        ids
+    }
+
+    /// Whether the pool takes tasks from any of these lanes.
+    pub(super) fn serves(&self, lanes: &HashSet<i32>) -> bool {
+        let own = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        let (few, many) = if lanes.len() < own.1.len() { (lanes, &own.1) } else { (&own.1, lanes) };
+        few.iter().any(|lane| many.contains(lane))
+    }
+
+    /// Adds a worker.
+    pub(super) fn join(&self, session: Arc<Session>) {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+        self.wake.notify_one();
+    }
+
+    /// Removes a worker; answers with how many are left.
+    pub(super) fn leave(&self, session: &Session) -> usize {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.retain(|member| member.id != session.id);
+        sessions.len()
+    }
+
+    /// Reserves up to `most` places, spread over the workers that have credit.
+    pub(super) fn reserve(&self, most: usize) -> Vec<Place> {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        if sessions.is_empty() {
+            return Vec::new();
+        }
+        sessions.rotate_left(1);
+        let mut places = Vec::new();
+        let share = u32::try_from(most.div_ceil(sessions.len()).max(1)).unwrap_or(u32::MAX);
+        // First everyone gets an equal share, then whoever has credit left gets the rest.
+        for share in [share, u32::MAX] {
+            for session in sessions.iter() {
+                let room = u32::try_from(most - places.len()).unwrap_or(u32::MAX);
+                let taken = session.take_credit(share.min(room));
+                places.extend((0..taken).map(|_| Place { session: session.clone() }));
+            }
+        }
+        places
+    }
+}
+
+/// Gives the credit of unused places back.
+pub(super) fn give_back(places: &[Place]) {
+    for place in places {
+        place.session.give_back(1);
+    }
+}

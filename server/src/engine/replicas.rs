@@ -1,0 +1,137 @@
+//! Knowing the other replicas and hearing their hints.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Error;
+use super::dispatcher::Dispatcher;
+use super::hints::{Hints, Message};
+use super::registry::Registry;
+use super::watch_hub::WatchHub;
+use super::workers::Workers;
+use crate::domain::{AttemptRef, SessionId, TaskId};
+use crate::store::{Notification, Store};
+
+/// How often a replica says that it lives.
+const BEATS_EVERY: Duration = Duration::from_secs(5);
+
+/// The part of a replica that listens to the others.
+#[derive(Debug)]
+pub(super) struct Replicas {
+    /// Where it listens.
+    pub store: Store,
+    /// What it refreshes.
+    pub registry: Arc<Registry>,
+    /// What it wakes.
+    pub dispatcher: Arc<Dispatcher>,
+    /// Whom it tells of cancels.
+    pub workers: Arc<Workers>,
+    /// What it tells of changes.
+    pub hub: Arc<WatchHub>,
+    /// What it tells of others.
+    pub hints: Arc<Hints>,
+    /// Name of this replica, for people.
+    pub name: String,
+}
+
+impl Replicas {
+    /// Says that this replica lives, until stopped.
+    pub(super) async fn beat(&self, stop: CancellationToken) {
+        self.hints.hello();
+        let mut was_watched = false;
+        loop {
+            if let Err(error) = self.beat_once().await {
+                tracing::debug!(%error, "failed to say that this replica lives");
+            }
+            if let Err(error) = self.registry.refresh(false).await {
+                tracing::debug!(%error, "failed to look for new lanes");
+            }
+            if self.hub.is_watched() && !was_watched {
+                self.hints.hello();
+            }
+            was_watched = self.hub.is_watched();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.hub.began.notified() => {}
+                () = tokio::time::sleep(BEATS_EVERY) => {}
+            }
+        }
+        if let Err(error) = self.store.replica_leave(self.hints.replica()).await {
+            tracing::debug!(%error, "failed to say that this replica stops");
+        }
+    }
+
+    async fn beat_once(&self) -> Result<(), Error> {
+        let is_watching = self.hub.is_watched();
+        let others = self.store.replica_beat(self.hints.replica(), &self.name, is_watching).await?;
+        let watching = others.iter().any(|(_, is_watching)| *is_watching);
+        self.hints.set_others(!others.is_empty(), watching);
+        Ok(())
+    }
+
+    /// Hears hints, until stopped.
+    pub(super) async fn listen(&self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let heard = tokio::select! {
+                () = stop.cancelled() => return,
+                heard = self.listen_once() => heard,
+            };
+            if let Err(error) = heard {
+                tracing::debug!(%error, "the listening connection was lost; trying again");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_millis(500)) => {}
+            }
+        }
+    }
+
+    async fn listen_once(&self) -> Result<(), crate::store::Error> {
+        let mut listener = self.store.listen().await?;
+        // Hints were lost while nobody listened.
+        self.catch_up();
+        loop {
+            match listener.next().await? {
+                Notification::Gap => self.catch_up(),
+                Notification::Message(text) => match serde_json::from_str::<Message>(&text) {
+                    Ok(message) if message.replica == self.hints.replica() => {}
+                    Ok(message) => self.hear(message).await,
+                    Err(error) => tracing::debug!(%error, "a hint cannot be read"),
+                },
+            }
+        }
+    }
+
+    fn catch_up(&self) {
+        self.dispatcher.wake_all();
+        self.hub.look();
+    }
+
+    async fn hear(&self, message: Message) {
+        if message.hello
+            && let Err(error) = self.beat_once().await
+        {
+            tracing::debug!(%error, "failed to look at the other replicas");
+        }
+        if message.more {
+            self.hub.look();
+        }
+        let lanes: HashSet<i32> = message.lanes.into_iter().collect();
+        if lanes.iter().any(|lane| self.registry.peek(*lane).is_none())
+            && let Err(error) = self.registry.refresh(false).await
+        {
+            tracing::debug!(%error, "failed to look for new lanes");
+        }
+        if !lanes.is_empty() {
+            self.dispatcher.wake(&lanes);
+        }
+        self.hub.changed(message.tasks.into_iter().map(|(task, lane)| (TaskId(task), lane)));
+        for (session, task, attempt) in message.cancels {
+            let attempt = AttemptRef { task: TaskId(task), attempt };
+            self.workers.tell_cancel(SessionId(session), attempt);
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Ends of attempts: concurrent reports share one statement and one commit.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::outbox::Ack;
+use super::signals::Signals;
+use super::{Error, Settings};
+use crate::batch::{self, Batcher, Weight};
+use crate::domain::{AttemptRef, Ending, SessionId, TaskError, TaskState, Verdict, decide};
+use crate::store::{Ended, Lease, Past, Settlement, Store, Success};
+
+/// An end to write.
+#[derive(Debug, Clone)]
+pub struct End {
+    /// The fence.
+    pub lease: Lease,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// Takes reports in.
+#[derive(Debug)]
+pub struct Reporter {
+    batcher: Batcher<Vec<End>, Vec<Ack>>,
+    writer: Writer,
+}
+
+#[derive(Debug, Clone)]
+struct Writer {
+    store: Store,
+    signals: Arc<Signals>,
+}
+
+impl Reporter {
+    /// The reporter, and the loop that writes for it.
+    pub fn new(
+        store: &Store,
+        signals: Arc<Signals>,
+        settings: &Settings,
+    ) -> (Self, impl Future<Output = ()> + Send + use<>) {
+        let writer = Writer { store: store.clone(), signals };
+        let flush = {
+            let writer = writer.clone();
+            move |items: Vec<Vec<End>>| {
+                let writer = writer.clone();
+                async move { writer.write(items).await }
+            }
+        };
+        let limits = settings.batches(settings.report_batch);
+        let (batcher, writing) = batch::batcher(limits, weigh, flush);
+        (Self { batcher, writer }, writing.run())
+    }
+
+    /// Writes ends of attempts; answers for each, once it is durable.
+    pub async fn report(&self, ends: Vec<End>) -> Vec<Ack> {
+        let attempts: Vec<AttemptRef> = ends.iter().map(|end| end.lease.attempt).collect();
+        match self.batcher.submit(ends).await {
+            Ok(acks) => acks,
+            Err(refused) => {
+                let error = Error::from(refused);
+                attempts
+                    .into_iter()
+                    .map(|attempt| Ack { attempt, result: Err(error.clone()) })
+                    .collect()
+            }
+        }
+    }
+
+    /// Ends attempts that the server itself found to be over; answers with those that were held.
+    pub async fn end(&self, ends: &[End]) -> Result<Vec<Ended>, Error> {
+        let moved = self.writer.settle(ends).await?;
+        Ok(moved)
+    }
+}
+
+impl Writer {
+    async fn write(&self, items: Vec<Vec<End>>) -> Vec<Vec<Ack>> {
+        let lengths: Vec<usize> = items.iter().map(Vec::len).collect();
+        let ends: Vec<End> = items.into_iter().flatten().collect();
+        let mut results = self.write_all(&ends).await.into_iter();
+        let mut attempts = ends.iter().map(|end| end.lease.attempt);
+        lengths
+            .into_iter()
+            .map(|length| {
+                attempts
+                    .by_ref()
+                    .zip(results.by_ref())
+                    .take(length)
+                    .map(|(attempt, result)| Ack { attempt, result })
+                    .collect()
+            })
+            .collect()
+    }
+
+    async fn write_all(&self, ends: &[End]) -> Vec<Result<(), Error>> {
+        let successes: Vec<Success> = ends
+            .iter()
+            .filter_map(|end| match &end.ending {
+                Ending::Succeeded(result) => {
+                    Some(Success { lease: end.lease, result: result.clone() })
+                }
+                _ => None,
+            })
+            .collect();
+        let others: Vec<End> = ends
+            .iter()
+            .filter(|end| !matches!(end.ending, Ending::Succeeded(_)))
+            .cloned()
+            .collect();
+        let completed = self.complete(&successes).await;
+        let settled = self.settle(&others).await;
+        let (completed, settled) = (completed.map(held), settled.map(held));
+        let mut results: Vec<Result<(), Error>> = ends
+            .iter()
+            .map(|end| {
+                let done = match end.ending {
+                    Ending::Succeeded(_) => &completed,
+                    _ => &settled,
+                };
+                match done {
+                    Ok(held) if held.contains(&end.lease.attempt) => Ok(()),
+                    Ok(_) => Err(Error::LeaseLost(end.lease.attempt)),
+                    Err(error) => Err(error.clone()),
+                }
+            })
+            .collect();
+        self.second_look(ends, &mut results).await;
+        results
+    }
+
+    async fn complete(&self, successes: &[Success]) -> Result<Vec<Ended>, Error> {
+        if successes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let done = self.store.complete(successes).await?;
+        self.signals.moved(&done);
+        Ok(done)
+    }
+
+    async fn settle(&self, ends: &[End]) -> Result<Vec<Ended>, Error> {
+        if ends.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<_> = ends.iter().map(|end| end.lease.attempt.task).collect();
+        let tried = self.store.tried(&ids).await?;
+        let now = self.store.clock().now();
+        let mut seen = HashSet::new();
+        let settlements: Vec<Settlement> = ends
+            .iter()
+            .filter(|end| seen.insert(end.lease.attempt))
+            .filter_map(|end| {
+                let verdict =
+                    decide(&end.ending, tried.get(&end.lease.attempt)?, now, rand::random());
+                let result = match &end.ending {
+                    Ending::Succeeded(result) => Some(result.clone()),
+                    _ => None,
+                };
+                let outcome = match &verdict {
+                    // What the worker called a failure was the answer to a cancel.
+                    Verdict::Final { state: TaskState::Cancelled, .. } => {
+                        crate::domain::AttemptOutcome::Cancelled
+                    }
+                    _ => end.ending.outcome(),
+                };
+                Some(Settlement { lease: end.lease, outcome, verdict, result })
+            })
+            .collect();
+        if settlements.is_empty() {
+            return Ok(Vec::new());
+        }
+        let moved = self.store.settle(&settlements).await?;
+        self.signals.moved(&moved);
+        Ok(moved)
+    }
+
+    /// Looks again at reports of attempts that were not held: a repetition of what is on record is
+    /// accepted (G-7), anything else is kept as late.
+    async fn second_look(&self, ends: &[End], results: &mut [Result<(), Error>]) {
+        let lost: Vec<Lease> = ends
+            .iter()
+            .zip(results.iter())
+            .filter(|(_, result)| matches!(result, Err(Error::LeaseLost(_))))
+            .map(|(end, _)| end.lease)
+            .collect();
+        if lost.is_empty() {
+            return;
+        }
+        let past = match self.store.ended(&lost).await {
+            Ok(past) => past,
+            Err(error) => {
+                // Not known to be lost: the worker is to report again.
+                let error = Error::from(error);
+                for result in results.iter_mut().filter(|r| matches!(r, Err(Error::LeaseLost(_)))) {
+                    *result = Err(error.clone());
+                }
+                return;
+            }
+        };
+        for (end, result) in ends.iter().zip(results) {
+            if !matches!(result, Err(Error::LeaseLost(_))) {
+                continue;
+            }
+            if past.get(&end.lease.attempt).is_some_and(|past| is_on_record(&end.ending, past)) {
+                *result = Ok(());
+            } else if let Err(error) = self.keep_late(end).await {
+                tracing::warn!(%error, "failed to keep a late report");
+            }
+        }
+    }
+
+    async fn keep_late(&self, end: &End) -> Result<(), crate::store::Error> {
+        let (result, error) = match &end.ending {
+            Ending::Succeeded(result) => (Some(result), None),
+            Ending::Failed { error, .. } => (None, Some(error)),
+            _ => (None, None),
+        };
+        self.store.keep_late(&end.lease, end.ending.outcome(), result, error).await
+    }
+}
+
+/// Whether a report says just what is on record for its attempt.
+fn is_on_record(ending: &Ending, past: &Past) -> bool {
+    match ending {
+        Ending::Succeeded(result) => past
+            .last
+            .as_ref()
+            .is_some_and(|(state, kept)| *state == TaskState::Succeeded && kept == result),
+        Ending::Failed { error, .. } => past.record.as_ref().is_some_and(|(outcome, kept)| {
+            *outcome == ending.outcome() && kept.as_ref().map(same) == Some(same(error))
+        }),
+        _ => past.record.as_ref().is_some_and(|(outcome, _)| *outcome == ending.outcome()),
+    }
+}
+
+fn same(error: &TaskError) -> (&str, &str) {
+    (&error.kind, &error.message)
+}
+
+fn held(ended: Vec<Ended>) -> HashSet<AttemptRef> {
+    ended.into_iter().map(|e| AttemptRef { task: e.id, attempt: e.attempt }).collect()
+}
+
+/// Bytes of a report beside its result, roughly.
+const OVERHEAD: usize = 128;
+
+#[expect(clippy::ptr_arg, reason = "the batcher hands out references to its items")]
+fn weigh(ends: &Vec<End>) -> Weight {
+    let bytes = ends
+        .iter()
+        .map(|end| match &end.ending {
+            Ending::Succeeded(result) => result.data.len() + OVERHEAD,
+            Ending::Failed { error, .. } => error.detail.len() + error.message.len() + OVERHEAD,
+            _ => OVERHEAD,
+        })
+        .sum();
+    Weight { units: ends.len(), bytes }
+}
+
+/// The fence of an attempt that a session holds.
+pub(super) fn lease(attempt: AttemptRef, namespace: i32, session: SessionId) -> Lease {
+    Lease { attempt, namespace, session }
+}

@@ -1,0 +1,69 @@
+//! What the parts tell each other after a commit: only hints, since every loop also looks by itself.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::dispatcher::Dispatcher;
+use super::hints::Hints;
+use super::watch_hub::WatchHub;
+use crate::domain::TaskId;
+use crate::store::Ended;
+
+/// Where hints go.
+#[derive(Debug)]
+pub struct Signals {
+    dispatcher: Arc<Dispatcher>,
+    hub: Arc<WatchHub>,
+    hints: Arc<Hints>,
+    promoter: Notify,
+}
+
+impl Signals {
+    /// Connects the parts.
+    pub fn new(dispatcher: Arc<Dispatcher>, hub: Arc<WatchHub>, hints: Arc<Hints>) -> Self {
+        Self { dispatcher, hub, hints, promoter: Notify::new() }
+    }
+
+    /// Tasks of these lanes became ready.
+    pub fn ready(&self, lanes: HashSet<i32>) {
+        self.dispatcher.wake(&lanes);
+        self.hints.lanes(lanes);
+    }
+
+    /// Something was put off: the promoter may have to rise earlier than it meant to.
+    pub fn scheduled(&self) {
+        self.promoter.notify_one();
+    }
+
+    /// Waits for [`scheduled`](Self::scheduled). Cancel safe.
+    pub async fn next_scheduled(&self) {
+        self.promoter.notified().await;
+    }
+
+    /// These tasks changed, to at least these revisions: task, lane, revision.
+    pub fn changed(&self, tasks: impl Iterator<Item = (TaskId, i32, i64)> + Clone) {
+        self.hints.tasks(tasks.clone().map(|(task, lane, _)| (task, lane)));
+        self.hub.changed(tasks.map(|(task, lane, _)| (task, lane)));
+    }
+
+    /// This task changed, and its lane is not known; `lane` is one of its namespace.
+    pub fn changed_unknown(&self, task: TaskId, lane: i32) {
+        self.changed(std::iter::once((task, lane, 0)));
+    }
+
+    /// These tasks were moved: wakes who waits for them, and shows them to who watches.
+    pub fn moved(&self, tasks: &[Ended]) {
+        use crate::domain::TaskState::{Ready, Retrying, Scheduled};
+        let ready: HashSet<i32> =
+            tasks.iter().filter(|task| task.state == Ready).map(|task| task.lane).collect();
+        if !ready.is_empty() {
+            self.ready(ready);
+        }
+        if tasks.iter().any(|task| matches!(task.state, Scheduled | Retrying)) {
+            self.scheduled();
+        }
+        self.changed(tasks.iter().map(|task| (task.id, task.lane, 0)));
+    }
+}

@@ -1,0 +1,242 @@
+//! Taking new tasks in: concurrent submits share one statement and one commit.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::ids::Ids;
+use super::registry::Registry;
+use super::request_hash::request_hash;
+use super::signals::Signals;
+use super::{Error, Settings};
+use crate::batch::{self, BatchLoop, Batcher, Weight};
+use crate::domain::{NewTask, TaskId, TaskState, Violations, revision};
+use crate::store::{Keyed, Store, SubmitRow};
+
+/// A task that is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Submitted {
+    /// The task.
+    pub task: TaskId,
+    /// False if it is an earlier one.
+    pub created: bool,
+}
+
+type Answers = Vec<Result<Submitted, Error>>;
+
+/// Takes tasks in.
+#[derive(Debug)]
+pub(super) struct Submitter {
+    batcher: Batcher<Vec<SubmitRow>, Answers>,
+    writer: Writer,
+    registry: Arc<Registry>,
+    ids: Ids,
+}
+
+/// Writes what was taken in.
+#[derive(Debug, Clone)]
+struct Writer {
+    store: Store,
+    signals: Arc<Signals>,
+}
+
+impl Submitter {
+    /// The submitter, and the loop that writes for it.
+    pub(super) fn new(
+        store: &Store,
+        registry: Arc<Registry>,
+        signals: Arc<Signals>,
+        settings: &Settings,
+    ) -> (Self, impl Future<Output = ()> + Send + use<>) {
+        let writer = Writer { store: store.clone(), signals };
+        let flush = {
+            let writer = writer.clone();
+            move |items: Vec<Vec<SubmitRow>>| {
+                let writer = writer.clone();
+                async move { writer.write(items).await }
+            }
+        };
+        let limits = settings.batches(settings.submit_batch);
+        let (batcher, writing): (_, BatchLoop<_, _, _>) = batch::batcher(limits, weigh, flush);
+        let submitter = Self { batcher, writer, registry, ids: Ids::default() };
+        (submitter, writing.run())
+    }
+
+    /// Submits tasks; each gets its own answer, in order. With `atomic`, one refusal refuses all.
+    ///
+    /// # Errors
+    /// If nothing was submitted at all.
+    pub(super) async fn submit(&self, tasks: Vec<NewTask>, atomic: bool) -> Result<Answers, Error> {
+        let now = self.writer.store.clock().now();
+        let mut rows = Vec::with_capacity(tasks.len());
+        let mut refused = Vec::new();
+        for (index, task) in tasks.into_iter().enumerate() {
+            let lane = self
+                .registry
+                .lane(&task.namespace, &task.queue, &task.kind, task.version.as_ref())
+                .await;
+            match lane {
+                Ok(lane) => rows.push(SubmitRow {
+                    id: self.ids.task(now),
+                    namespace: lane.namespace_id,
+                    lane: lane.id,
+                    task,
+                }),
+                Err(error) if atomic => return Err(error),
+                Err(error) => refused.push((index, error)),
+            }
+        }
+        if rows.is_empty() && refused.len() == 1 {
+            return Ok(refused.into_iter().map(|(_, error)| Err(error)).collect());
+        }
+        let mut answers = if atomic {
+            self.submit_atomically(rows).await?
+        } else {
+            self.batcher.submit(rows).await?
+        };
+        for (index, error) in refused {
+            answers.insert(index, Err(error));
+        }
+        Ok(answers)
+    }
+
+    async fn submit_atomically(&self, rows: Vec<SubmitRow>) -> Result<Answers, Error> {
+        let mut keys = Keys::default();
+        if let Some(index) = rows.iter().position(|row| !keys.add(row)) {
+            let why = "repeats the idempotency key or the unique key of another item";
+            return Err(Violations::one(format!("items[{index}]"), why).into());
+        }
+        let answers = self.writer.write_keyed(&rows, true).await;
+        match answers.iter().find_map(|answer| answer.clone().err()) {
+            Some(error) => Err(error),
+            None => Ok(answers),
+        }
+    }
+}
+
+impl Writer {
+    /// Writes a flush: the plain tasks in one statement, those with keys in rounds in which no key
+    /// occurs twice.
+    async fn write(&self, items: Vec<Vec<SubmitRow>>) -> Vec<Answers> {
+        let mut answers: Vec<Vec<Option<Result<Submitted, Error>>>> =
+            items.iter().map(|rows| vec![None; rows.len()]).collect();
+        let mut plain = Vec::new();
+        let mut plain_at = Vec::new();
+        let mut keyed = Vec::new();
+        for (i, rows) in items.into_iter().enumerate() {
+            for (j, row) in rows.into_iter().enumerate() {
+                if row.task.idempotency_key.is_none() && row.task.unique_key.is_none() {
+                    plain.push(row);
+                    plain_at.push((i, j));
+                } else {
+                    keyed.push(((i, j), row));
+                }
+            }
+        }
+        if !plain.is_empty() {
+            let written = self.store.submit(&plain).await.map_err(Error::from);
+            if written.is_ok() {
+                self.announce(&plain);
+            }
+            for ((i, j), row) in plain_at.into_iter().zip(&plain) {
+                answers[i][j] =
+                    Some(written.clone().map(|()| Submitted { task: row.id, created: true }));
+            }
+        }
+        while !keyed.is_empty() {
+            let mut keys = Keys::default();
+            let (round, rest): (Vec<_>, Vec<_>) =
+                keyed.into_iter().partition(|(_, row)| keys.add(row));
+            keyed = rest;
+            let (at, rows): (Vec<_>, Vec<_>) = round.into_iter().unzip();
+            for ((i, j), answer) in at.into_iter().zip(self.write_keyed(&rows, false).await) {
+                answers[i][j] = Some(answer);
+            }
+        }
+        answers
+            .into_iter()
+            .map(|rows| {
+                rows.into_iter()
+                    .map(|answer| answer.unwrap_or(Err(Error::OutcomeUnknown)))
+                    .collect()
+            })
+            .collect()
+    }
+
+    async fn write_keyed(&self, rows: &[SubmitRow], atomic: bool) -> Answers {
+        let hashes: Vec<Vec<u8>> = rows.iter().map(|row| request_hash(&row.task)).collect();
+        let (keyed, replaced) = match self.store.submit_keyed(rows, &hashes, atomic).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                let error = Error::from(error);
+                return rows.iter().map(|_| Err(error.clone())).collect();
+            }
+        };
+        let submitted: Vec<SubmitRow> = rows
+            .iter()
+            .zip(&keyed)
+            .filter(|(_, answer)| **answer == Keyed::Submitted)
+            .map(|(row, _)| row.clone())
+            .collect();
+        self.announce(&submitted);
+        for (row, answer) in rows.iter().zip(&keyed) {
+            if *answer == Keyed::Submitted {
+                // The replaced task was of the same namespace, perhaps of another lane: look it up.
+                for task in &replaced {
+                    self.signals.changed_unknown(*task, row.lane);
+                }
+            }
+        }
+        rows.iter()
+            .zip(keyed)
+            .map(|(row, answer)| match answer {
+                Keyed::Submitted => Ok(Submitted { task: row.id, created: true }),
+                Keyed::Existing(task) => Ok(Submitted { task, created: false }),
+                Keyed::UniqueConflict(task) => Err(Error::UniqueKeyConflict(task)),
+                Keyed::IdempotencyConflict(task) => Err(Error::IdempotencyConflict(task)),
+            })
+            .collect()
+    }
+
+    fn announce(&self, rows: &[SubmitRow]) {
+        let lanes: HashSet<i32> = rows.iter().map(|row| row.lane).collect();
+        self.signals.ready(lanes);
+        // Delayed tasks may be due before what the promoter sleeps for.
+        if rows.iter().any(|row| row.task.start != crate::domain::task::Start::Now) {
+            self.signals.scheduled();
+        }
+        self.signals.changed(
+            rows.iter().map(|row| (row.id, row.lane, revision(0, TaskState::Scheduled, false, 0))),
+        );
+    }
+}
+
+/// The keys of a round.
+#[derive(Default)]
+struct Keys {
+    idempotency: HashSet<(i32, String)>,
+    unique: HashSet<(i32, String)>,
+}
+
+impl Keys {
+    /// Adds the keys of a task, unless one of them is there already.
+    fn add(&mut self, row: &SubmitRow) -> bool {
+        let idempotency = row.task.idempotency_key.clone().map(|key| (row.namespace, key));
+        let unique = row.task.unique_key.clone().map(|key| (row.namespace, key));
+        let is_new = !idempotency.as_ref().is_some_and(|key| self.idempotency.contains(key))
+            && !unique.as_ref().is_some_and(|key| self.unique.contains(key));
+        if is_new {
+            self.idempotency.extend(idempotency);
+            self.unique.extend(unique);
+        }
+        is_new
+    }
+}
+
+/// Bytes of a task beside its payload, roughly.
+const OVERHEAD: usize = 256;
+
+#[expect(clippy::ptr_arg, reason = "the batcher hands out references to its items")]
+fn weigh(rows: &Vec<SubmitRow>) -> Weight {
+    let bytes = rows.iter().map(|row| row.task.payload.data.len() + OVERHEAD).sum();
+    Weight { units: rows.len(), bytes }
+}

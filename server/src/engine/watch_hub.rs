@@ -1,0 +1,396 @@
+//! Who watches what. A change costs as much as its watchers, and nothing when nobody watches.
+//!
+//! Changes arrive as ids, from this process after its commits, from other replicas as hints, and from
+//! the hub's own look at the database. The hub reads the tasks that somebody watches, many at once,
+//! and offers them to the watchers: what is sent is always what the database says.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::Error;
+use super::reading::Reading;
+use super::watcher::{Event, Watcher};
+use crate::domain::{
+    Filter, ListQuery, Namespace, Selection, Task, TaskId, TaskState, View, limits,
+};
+use crate::store::Horizon;
+
+/// Tasks of a snapshot or of a resumed journal.
+const LARGEST_SNAPSHOT: usize = 10_000;
+/// Changes waiting to be read; beyond, the next look at the database finds them.
+const MOST_DIRTY: usize = 100_000;
+
+#[derive(Debug, Default)]
+struct Watchers {
+    by_id: HashMap<TaskId, Vec<Arc<Watcher>>>,
+    filters: Vec<Arc<Watcher>>,
+    dirty: HashSet<TaskId>,
+    horizon: Option<Horizon>,
+}
+
+/// Knows the watchers.
+#[derive(Debug)]
+pub struct WatchHub {
+    reading: Arc<Reading>,
+    watchers: Mutex<Watchers>,
+    count: AtomicUsize,
+    next_number: AtomicU64,
+    changed: Notify,
+    look: Notify,
+    /// Told when the first watcher comes.
+    pub began: Notify,
+    most: usize,
+    buffer: usize,
+    looks_every: Duration,
+}
+
+/// A place in the hub; given up when dropped.
+#[derive(Debug)]
+pub struct Watch {
+    /// The watcher.
+    pub watcher: Arc<Watcher>,
+    hub: Arc<WatchHub>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.hub.remove(&self.watcher);
+    }
+}
+
+impl Watch {
+    /// The resume token as of now.
+    pub fn resume_token(&self) -> String {
+        let horizon = self.hub.lock().horizon.clone();
+        let incarnation = horizon.map(|horizon| horizon.incarnation).unwrap_or_default();
+        let issued_at = self.hub.reading.now().as_second();
+        super::resume_token::ResumeToken { incarnation, horizon: self.watcher.horizon(), issued_at }
+            .encode()
+    }
+}
+
+impl WatchHub {
+    /// A hub without watchers: at most `most`, with room for `buffer` changed tasks each.
+    pub fn new(reading: Arc<Reading>, most: usize, buffer: usize, looks_every: Duration) -> Self {
+        Self {
+            reading,
+            watchers: Mutex::default(),
+            count: AtomicUsize::new(0),
+            next_number: AtomicU64::new(0),
+            changed: Notify::new(),
+            look: Notify::new(),
+            began: Notify::new(),
+            most,
+            buffer,
+            looks_every,
+        }
+    }
+
+    /// Whether anybody watches.
+    pub fn is_watched(&self) -> bool {
+        self.count.load(Ordering::Relaxed) > 0
+    }
+
+    /// These tasks of these lanes have changed.
+    pub fn changed(&self, tasks: impl Iterator<Item = (TaskId, i32)>) {
+        if !self.is_watched() {
+            return;
+        }
+        let watchers = &mut *self.lock();
+        let has_filters = !watchers.filters.is_empty();
+        let mut any = false;
+        for (task, lane) in tasks {
+            let wanted = watchers.by_id.contains_key(&task)
+                || has_filters && watchers.filters.iter().any(|w| self.reading.covers(w, lane));
+            if wanted && watchers.dirty.len() < MOST_DIRTY {
+                watchers.dirty.insert(task);
+                any = true;
+            }
+        }
+        if any {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Something may have been missed: look at the database now.
+    pub fn look(&self) {
+        self.look.notify_one();
+    }
+
+    /// Ends every watch.
+    pub fn end_all(&self, error: &Error) {
+        let watchers = self.lock();
+        let all = watchers.by_id.values().flatten().chain(&watchers.filters);
+        for watcher in all {
+            watcher.end(error.clone());
+        }
+    }
+
+    /// Begins a watch, with its snapshot; `resume` is the horizon to go on from.
+    pub async fn watch(
+        self: &Arc<Self>,
+        namespace: &Namespace,
+        selection: Selection,
+        view: View,
+        resume: Option<super::resume_token::ResumeToken>,
+    ) -> Result<Watch, Error> {
+        if self.count.load(Ordering::Relaxed) >= self.most {
+            return Err(Error::LimitReached { what: "watches of this replica", limit: self.most });
+        }
+        let id = self.reading.registry().namespace(namespace).await?;
+        let horizon = self.reading.store().horizon().await?;
+        if let Some(resume) = &resume {
+            resume.check(&horizon, self.reading.now())?;
+        }
+        self.lock().horizon.get_or_insert_with(|| horizon.clone());
+        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+        let watcher = Arc::new(Watcher::new(number, id, selection, view, horizon.xid, self.buffer));
+        self.add(&watcher);
+        // From here on changes wait behind the snapshot; dropping `watch` gives the place up.
+        let watch = Watch { watcher: watcher.clone(), hub: self.clone() };
+        match &watcher.selection {
+            Selection::Ids(ids) => {
+                let tasks = self.reading.tasks(namespace, ids, view).await?;
+                if let Some(missing) = ids.iter().find(|id| !tasks.iter().any(|t| t.id == **id)) {
+                    return Err(Error::TaskNotFound(*missing));
+                }
+                watcher.set_snapshot(tasks, Event::Snapshot);
+            }
+            Selection::Filter(filter) => {
+                let mut tasks = self.unfinished(namespace, filter, view).await?;
+                if let Some(resume) = resume {
+                    tasks.extend(self.finished_since(&watcher, namespace, resume.horizon).await?);
+                }
+                tasks.sort_by_key(|task| task.id);
+                watcher.set_snapshot(tasks, Event::Snapshot);
+            }
+        }
+        Ok(watch)
+    }
+
+    async fn unfinished(
+        &self,
+        namespace: &Namespace,
+        filter: &Filter,
+        view: View,
+    ) -> Result<Vec<Task>, Error> {
+        let states: Vec<TaskState> =
+            TaskState::ALL.into_iter().filter(|state| !state.is_final()).collect();
+        let mut query = ListQuery {
+            namespace: namespace.clone(),
+            filter: Filter { states, ..filter.clone() },
+            before: None,
+            limit: limits::BATCH,
+            view,
+        };
+        let mut tasks = Vec::new();
+        while tasks.len() < LARGEST_SNAPSHOT {
+            let page = self.reading.list(&query).await?;
+            let is_last = page.len() < limits::BATCH;
+            query.before = page.last().map(|task| task.id);
+            tasks.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        Ok(tasks)
+    }
+
+    async fn finished_since(
+        &self,
+        watcher: &Watcher,
+        namespace: &Namespace,
+        horizon: i64,
+    ) -> Result<Vec<Task>, Error> {
+        let ids = self.reading.journal(watcher, horizon, LARGEST_SNAPSHOT).await?;
+        if ids.len() > LARGEST_SNAPSHOT {
+            return Err(Error::Resync("too much has happened since"));
+        }
+        let mut tasks = Vec::new();
+        for ids in ids.chunks(limits::BATCH) {
+            tasks.extend(self.reading.tasks(namespace, ids, watcher.view).await?);
+        }
+        tasks.retain(|task| self.reading.matches(watcher, task));
+        Ok(tasks)
+    }
+
+    /// Reads what has changed and offers it, until stopped.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut next_look = tokio::time::Instant::now() + self.looks_every;
+        loop {
+            let is_watched = self.is_watched();
+            let done = tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.changed.notified() => self.publish().await,
+                () = self.look.notified() => self.reconcile().await,
+                () = tokio::time::sleep_until(next_look), if is_watched => {
+                    next_look = tokio::time::Instant::now() + self.looks_every;
+                    self.reconcile().await
+                }
+                // The first watcher starts the clock.
+                () = self.began.notified() => {
+                    next_look = tokio::time::Instant::now() + self.looks_every;
+                    Ok(())
+                }
+            };
+            if let Err(error) = done {
+                tracing::warn!(%error, "failed to look for changes; trying again");
+            }
+        }
+    }
+
+    /// Offers everything that is known to have changed.
+    async fn publish(&self) -> Result<(), Error> {
+        loop {
+            let dirty: Vec<TaskId> = {
+                let mut watchers = self.lock();
+                let some: Vec<TaskId> =
+                    watchers.dirty.iter().take(limits::BATCH).copied().collect();
+                for id in &some {
+                    watchers.dirty.remove(id);
+                }
+                some
+            };
+            if dirty.is_empty() {
+                return Ok(());
+            }
+            if let Err(error) = self.publish_some(&dirty).await {
+                self.lock().dirty.extend(dirty);
+                return Err(error);
+            }
+        }
+    }
+
+    async fn publish_some(&self, ids: &[TaskId]) -> Result<(), Error> {
+        let mut by_namespace: HashMap<(i32, bool), Vec<TaskId>> = HashMap::new();
+        for row in self.reading.store().revisions(ids).await? {
+            let (any, full) = {
+                let watchers = self.lock();
+                let mut wanting = watchers
+                    .by_id
+                    .get(&row.id)
+                    .into_iter()
+                    .flatten()
+                    .chain(watchers.filters.iter().filter(|w| self.reading.covers(w, row.lane)))
+                    .filter(|w| w.namespace == row.namespace && w.lacks(row.id, row.revision))
+                    .peekable();
+                (wanting.peek().is_some(), wanting.any(|w| w.view == View::Full))
+            };
+            if any {
+                by_namespace.entry((row.namespace, full)).or_default().push(row.id);
+            }
+        }
+        for ((namespace, full), ids) in by_namespace {
+            let view = if full { View::Full } else { View::Basic };
+            for task in self.reading.tasks_of(namespace, &ids, view).await? {
+                self.offer(namespace, &Arc::new(task));
+            }
+        }
+        Ok(())
+    }
+
+    fn offer(&self, namespace: i32, task: &Arc<Task>) {
+        let watchers = self.lock();
+        for watcher in watchers.by_id.get(&task.id).into_iter().flatten() {
+            if watcher.namespace == namespace {
+                watcher.offer(task);
+            }
+        }
+        for watcher in &watchers.filters {
+            if watcher.namespace == namespace && self.reading.matches(watcher, task) {
+                watcher.offer(task);
+            }
+        }
+    }
+
+    /// Looks at the database for what no hint told of.
+    async fn reconcile(&self) -> Result<(), Error> {
+        if !self.is_watched() {
+            return Ok(());
+        }
+        // First the horizon, then what is before it: nothing falls between.
+        let horizon = self.reading.store().horizon().await?;
+        let (ids, filters, before) = {
+            let watchers = self.lock();
+            let ids: Vec<TaskId> = watchers.by_id.keys().copied().collect();
+            (ids, watchers.filters.clone(), watchers.horizon.clone())
+        };
+        if before.as_ref().is_some_and(|before| before.incarnation != horizon.incarnation) {
+            self.end_all(&Error::Resync("the database is another one"));
+            self.lock().horizon = Some(horizon);
+            return Ok(());
+        }
+        let mut dirty = Vec::new();
+        for ids in ids.chunks(limits::BATCH) {
+            for row in self.reading.store().revisions(ids).await? {
+                let watchers = self.lock();
+                let lacking = watchers.by_id.get(&row.id).into_iter().flatten();
+                if lacking.into_iter().any(|w| w.lacks(row.id, row.revision)) {
+                    dirty.push(row.id);
+                }
+            }
+        }
+        for watcher in &filters {
+            let since = watcher.horizon();
+            dirty.extend(self.reading.journal(watcher, since, MOST_DIRTY).await?);
+        }
+        self.lock().dirty.extend(dirty);
+        self.publish().await?;
+        let mut watchers = self.lock();
+        for watcher in watchers.by_id.values().flatten() {
+            watcher.advance(horizon.xid, horizon.newest);
+        }
+        for watcher in filters {
+            watcher.advance(horizon.xid, horizon.newest);
+        }
+        watchers.horizon = Some(horizon);
+        Ok(())
+    }
+
+    fn add(&self, watcher: &Arc<Watcher>) {
+        let mut watchers = self.lock();
+        match &watcher.selection {
+            Selection::Ids(ids) => {
+                for id in ids {
+                    watchers.by_id.entry(*id).or_default().push(watcher.clone());
+                }
+            }
+            Selection::Filter(_) => watchers.filters.push(watcher.clone()),
+        }
+        drop(watchers);
+        if self.count.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.began.notify_waiters();
+            self.began.notify_one();
+        }
+    }
+
+    fn remove(&self, watcher: &Arc<Watcher>) {
+        let mut watchers = self.lock();
+        match &watcher.selection {
+            Selection::Ids(ids) => {
+                for id in ids {
+                    if let Some(of_id) = watchers.by_id.get_mut(id) {
+                        of_id.retain(|other| other.number != watcher.number);
+                        if of_id.is_empty() {
+                            watchers.by_id.remove(id);
+                        }
+                    }
+                }
+            }
+            Selection::Filter(_) => {
+                watchers.filters.retain(|other| other.number != watcher.number);
+            }
+        }
+        drop(watchers);
+        self.count.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Watchers> {
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,25 @@
+//! The Bellringer server.
+//!
+//! Floors, from the ground up; each imports only what is below it:
+//!
+//! 1. [`domain`] (pure rules), [`clock`], [`config`], [`batch`], [`supervise`]: know nothing of tasks'
+//!    storage or wires
+//! 2. [`store`]: the only place with SQL
+//! 3. [`engine`]: what moves: submitting, dispatching, completing, watching, upkeep
+//! 4. [`rpc`]: gRPC in and out
+//! 5. [`app`]: puts the parts together; [`cli`] and `main` start it
+//!
+//! Start reading in `ARCHITECTURE.md` beside this crate.
+
+pub mod app;
+pub mod batch;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod dev;
+pub mod domain;
+pub mod engine;
+pub mod private_postgres;
+pub mod rpc;
+pub mod store;
+pub mod supervise;

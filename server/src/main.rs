@@ -1,0 +1,81 @@
+//! The binary `bellringer`.
+
+use std::process::ExitCode;
+
+use bellringer_server::cli::{Cli, Command, Source};
+use bellringer_server::config::{Config, LogFormat};
+use bellringer_server::{app, dev};
+use clap::Parser as _;
+use tokio::task::JoinSet;
+use tracing_subscriber::EnvFilter;
+
+#[expect(clippy::print_stderr, reason = "the last word of a program that cannot go on")]
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // One provider of TLS in the whole program.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        eprintln!("error: another TLS provider is installed already");
+        return ExitCode::FAILURE;
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start the runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let done = runtime.block_on(run(cli));
+    // Reading standard input cannot be interrupted; do not wait for it.
+    runtime.shutdown_background();
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "answers of commands")]
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    let mut signals = JoinSet::new();
+    match cli.command {
+        Command::Version => println!("bellringer {}", env!("CARGO_PKG_VERSION")),
+        Command::CheckConfig(source) => print!("{}", source.load()?),
+        Command::Migrate(source) => {
+            let config = start(&source)?;
+            let applied = app::migrate(&config).await?;
+            for name in &applied {
+                println!("applied {name}");
+            }
+            if applied.is_empty() {
+                println!("the schema is up to date");
+            }
+        }
+        Command::Serve(source) => {
+            let config = start(&source)?;
+            let stop = app::stop_signal(&mut signals)?;
+            let app = app::App::start(&config).await?;
+            app.run_until(stop.cancelled_owned()).await?;
+        }
+        Command::Dev(options) => {
+            start(&Source { database_url: None, ..options.source.clone() })?;
+            let stop = app::stop_signal(&mut signals)?;
+            dev::run(options, stop).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads the settings and starts the log.
+fn start(source: &Source) -> anyhow::Result<Config> {
+    let config = source.load()?;
+    let filter = EnvFilter::try_new(&config.log.level)
+        .map_err(|error| anyhow::anyhow!("log.level: {error}"))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(config)
+}

@@ -1,0 +1,159 @@
+//! gRPC in and out: every handler reads the request, calls the engine, writes the answer.
+
+mod convert;
+mod page_token;
+mod queue_service;
+mod status;
+mod task_service;
+mod worker_service;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bellringer_api::FILE_DESCRIPTOR_SET;
+use bellringer_api::v1::queue_service_server::QueueServiceServer;
+use bellringer_api::v1::task_service_server::TaskServiceServer;
+use bellringer_api::v1::worker_service_server::WorkerServiceServer;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::server::NamedService;
+use tonic::transport::server::{Router, TcpIncoming};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use crate::engine::Engine;
+use queue_service::Queues;
+use task_service::Tasks;
+use worker_service::Work;
+
+/// Largest message that is taken in: a batch of 3 MiB and what surrounds it.
+const LARGEST_REQUEST: usize = 4 << 20;
+/// Largest message that is sent.
+const LARGEST_ANSWER: usize = 16 << 20;
+/// Messages of a stream that wait for the connection.
+const STREAM_BUFFER: usize = 16;
+/// How often the database is asked whether it answers.
+const READINESS_EVERY: Duration = Duration::from_secs(2);
+/// Name of the health service that says SERVING as long as the process runs at all.
+pub const LIVENESS: &str = "liveness";
+
+/// What of the configuration the edge needs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Largest payload and result, in bytes.
+    pub largest_payload: usize,
+    /// How often an idle connection is pinged.
+    pub keepalive_interval: Duration,
+    /// How long a ping may go unanswered.
+    pub keepalive_timeout: Duration,
+    /// How often a silent watch is sent a resume token.
+    pub bookmark_interval: Duration,
+}
+
+/// What every service holds.
+#[derive(Debug, Clone)]
+struct Context {
+    engine: Arc<Engine>,
+    settings: Arc<Settings>,
+    /// Streams that are being served.
+    streams: TaskTracker,
+    /// Cancelled when streams that still go on are to end.
+    stop: CancellationToken,
+}
+
+/// Serves gRPC on a listener until `stop`, and then until every stream has ended.
+///
+/// # Errors
+/// If the listener breaks.
+pub async fn serve(
+    engine: Arc<Engine>,
+    settings: Settings,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    let context = Context {
+        engine: engine.clone(),
+        settings: Arc::new(settings),
+        streams: TaskTracker::new(),
+        stop: stop.clone(),
+    };
+    let streams = context.streams.clone();
+    let router = router(context)?.add_service(health);
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let served = router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
+    let readiness = follow_readiness(&engine, &reporter, stop);
+    let (served, ()) = tokio::join!(served, readiness);
+    streams.close();
+    streams.wait().await;
+    Ok(served?)
+}
+
+fn router(context: Context) -> anyhow::Result<Router> {
+    let keepalive = Some(context.settings.keepalive_interval);
+    let timeout = Some(context.settings.keepalive_timeout);
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    Ok(tonic::transport::Server::builder()
+        .http2_keepalive_interval(keepalive)
+        .http2_keepalive_timeout(timeout)
+        .tcp_keepalive(keepalive)
+        .max_concurrent_streams(1_000)
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(4 << 20)
+        .add_service(
+            TaskServiceServer::new(Tasks(context.clone()))
+                .max_decoding_message_size(LARGEST_REQUEST)
+                .max_encoding_message_size(LARGEST_ANSWER),
+        )
+        .add_service(
+            WorkerServiceServer::new(Work(context.clone()))
+                .max_decoding_message_size(LARGEST_REQUEST)
+                .max_encoding_message_size(LARGEST_ANSWER),
+        )
+        .add_service(QueueServiceServer::new(Queues(context)))
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?))
+}
+
+/// Lets the health of every service follow the database, until stopped.
+async fn follow_readiness(engine: &Engine, reporter: &HealthReporter, stop: CancellationToken) {
+    reporter.set_service_status(LIVENESS, ServingStatus::Serving).await;
+    loop {
+        set_health(reporter, engine.is_ready().await).await;
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = engine.stopping().cancelled() => break,
+            () = tokio::time::sleep(READINESS_EVERY) => {}
+        }
+    }
+    set_health(reporter, false).await;
+    stop.cancelled().await;
+}
+
+async fn set_health(reporter: &HealthReporter, is_ready: bool) {
+    let status = if is_ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+    let services = [
+        "",
+        TaskServiceServer::<Tasks>::NAME,
+        WorkerServiceServer::<Work>::NAME,
+        QueueServiceServer::<Queues>::NAME,
+    ];
+    for service in services {
+        reporter.set_service_status(service, status).await;
+    }
+}
+
+/// Binds a listener.
+///
+/// # Errors
+/// If the address cannot be had.
+pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    use anyhow::Context as _;
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}

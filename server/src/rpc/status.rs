@@ -1,0 +1,102 @@
+//! Errors on the wire: one exhaustive match, so that a new error does not compile until it has a
+//! status. No handler makes a `Status` of its own.
+
+use std::collections::HashMap;
+
+use bellringer_api::v1::ErrorReason;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::domain::Violations;
+use crate::engine::Error;
+
+/// `google.rpc.ErrorInfo.domain` of every error.
+const DOMAIN: &str = "bellringer.v1";
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let (code, reason) = classify(&error);
+        let mut details = ErrorDetails::new();
+        let mut metadata = HashMap::new();
+        let mut tell = |key: &str, value: String| metadata.insert(key.to_owned(), value);
+        match &error {
+            Error::Invalid(violations) => {
+                for violation in violations.iter() {
+                    details.add_bad_request_violation(&violation.field, &violation.why);
+                }
+            }
+            Error::TaskNotFound(id) => {
+                details.set_resource_info("bellringer.v1.Task", id.to_string(), "", "");
+            }
+            Error::QueueNotFound(name) => {
+                details.set_resource_info("bellringer.v1.Queue", name.to_string(), "", "");
+            }
+            Error::IdempotencyConflict(task) | Error::UniqueKeyConflict(task) => {
+                tell("task_id", task.to_string());
+            }
+            Error::TaskNotFinished { task, state } => {
+                let state = super::convert::task::state(*state).as_str_name();
+                tell("state", state.trim_start_matches("TASK_STATE_").to_owned());
+                details.add_precondition_failure_violation(
+                    "TASK_NOT_FINISHED",
+                    task.to_string(),
+                    error.to_string(),
+                );
+            }
+            Error::LeaseLost(attempt) => {
+                tell("task_id", attempt.task.to_string());
+                tell("attempt", attempt.attempt.to_string());
+            }
+            Error::LimitReached { what, limit } => {
+                tell("limit", limit.to_string());
+                details.add_quota_failure_violation(*what, error.to_string());
+            }
+            Error::Internal { log_id } => {
+                tell("log_id", log_id.clone());
+            }
+            Error::SessionLost
+            | Error::SlowConsumer
+            | Error::Resync(_)
+            | Error::Overloaded
+            | Error::Draining
+            | Error::StoreUnavailable
+            | Error::OutcomeUnknown => {}
+        }
+        if let Some(wait) = error.retry_after() {
+            details.set_retry_info(Some(wait));
+        }
+        details.set_error_info(name(reason), DOMAIN, metadata);
+        Self::with_error_details(code, error.to_string(), details)
+    }
+}
+
+/// The code and the reason of an error.
+pub(super) fn classify(error: &Error) -> (Code, ErrorReason) {
+    match error {
+        Error::Invalid(_) => (Code::InvalidArgument, ErrorReason::InvalidArgument),
+        Error::TaskNotFound(_) => (Code::NotFound, ErrorReason::TaskNotFound),
+        Error::QueueNotFound(_) => (Code::NotFound, ErrorReason::QueueNotFound),
+        Error::IdempotencyConflict(_) => (Code::AlreadyExists, ErrorReason::IdempotencyConflict),
+        Error::UniqueKeyConflict(_) => (Code::AlreadyExists, ErrorReason::UniqueKeyConflict),
+        Error::TaskNotFinished { .. } => (Code::FailedPrecondition, ErrorReason::TaskNotFinished),
+        Error::LeaseLost(_) => (Code::Aborted, ErrorReason::LeaseLost),
+        Error::SessionLost => (Code::Aborted, ErrorReason::SessionLost),
+        Error::SlowConsumer => (Code::ResourceExhausted, ErrorReason::SlowConsumer),
+        Error::Resync(_) => (Code::OutOfRange, ErrorReason::Resync),
+        Error::Overloaded => (Code::ResourceExhausted, ErrorReason::Overloaded),
+        Error::LimitReached { .. } => (Code::ResourceExhausted, ErrorReason::LimitReached),
+        Error::Draining => (Code::Unavailable, ErrorReason::Draining),
+        Error::StoreUnavailable => (Code::Unavailable, ErrorReason::StoreUnavailable),
+        Error::OutcomeUnknown => (Code::Unavailable, ErrorReason::OutcomeUnknown),
+        Error::Internal { .. } => (Code::Internal, ErrorReason::Internal),
+    }
+}
+
+/// The status of a request that is wrong in itself.
+pub(super) fn invalid(violations: Violations) -> Status {
+    Error::Invalid(violations).into()
+}
+
+fn name(reason: ErrorReason) -> &'static str {
+    reason.as_str_name().trim_start_matches("ERROR_REASON_")
+}

@@ -1,0 +1,328 @@
+//! `bellringer.v1.TaskService`.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bellringer_api::v1 as pb;
+use bellringer_api::v1::task_service_server::TaskService;
+use futures_util::Stream;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use super::convert::fields::{check_namespace, key, page_size, text, uuid, view};
+use super::convert::task::{filter, new_task, pb_task, task_ref};
+use super::convert::time::duration;
+use super::status::{classify, invalid};
+use super::{Context, STREAM_BUFFER, page_token};
+use crate::domain::{
+    Checker, Filter, ListQuery, Namespace, Selection, TaskId, View, Violations, limits,
+};
+use crate::engine::{Error, Event, ResumeToken, Submitted, Watch};
+
+/// Largest batch in bytes of payload.
+const BATCH_BYTES: usize = 3 << 20;
+/// Longest wait of `Wait`, and the wait if none is given.
+const WAIT: (Duration, Duration) = (Duration::from_secs(600), Duration::from_secs(60));
+
+#[derive(Debug)]
+pub(super) struct Tasks(pub(super) Context);
+
+#[tonic::async_trait]
+impl TaskService for Tasks {
+    async fn submit(
+        &self,
+        request: Request<pb::SubmitRequest>,
+    ) -> Result<Response<pb::SubmitResponse>, Status> {
+        let request = request.into_inner();
+        let mut check = Checker::default();
+        let namespace = check_namespace(&mut check, &request.namespace);
+        let anywhere = Namespace::parse(Namespace::DEFAULT).map_err(|_| Status::internal(""))?;
+        let task = check.part(new_task(
+            namespace.as_ref().unwrap_or(&anywhere),
+            request.task,
+            request.idempotency_key,
+            "task",
+            self.0.settings.largest_payload,
+        ));
+        check.finish().map_err(invalid)?;
+        let task = task.ok_or_else(|| invalid(Violations::one("task", "cannot be read")))?;
+        let submitted = self.0.engine.submit_one(task).await?;
+        Ok(Response::new(pb_submitted(submitted)))
+    }
+
+    async fn submit_batch(
+        &self,
+        request: Request<pb::SubmitBatchRequest>,
+    ) -> Result<Response<pb::SubmitBatchResponse>, Status> {
+        let request = request.into_inner();
+        let mut check = Checker::default();
+        let namespace = check_namespace(&mut check, &request.namespace);
+        if request.items.is_empty() || request.items.len() > limits::BATCH {
+            check.refuse("items", format!("must be 1 to {} items", limits::BATCH));
+        }
+        check.finish().map_err(invalid)?;
+        let namespace =
+            namespace.ok_or_else(|| invalid(Violations::one("namespace", "cannot be read")))?;
+        let largest = self.0.settings.largest_payload;
+        let mut tasks = Vec::with_capacity(request.items.len());
+        let mut refused = Vec::new();
+        for (index, item) in request.items.into_iter().enumerate() {
+            let field = format!("items[{index}].task");
+            match new_task(&namespace, item.task, item.idempotency_key, &field, largest) {
+                Ok(task) => tasks.push(task),
+                Err(violations) if request.atomic => return Err(invalid(violations)),
+                Err(violations) => refused.push((index, Error::Invalid(violations))),
+            }
+        }
+        let bytes: usize = tasks.iter().map(|task| task.payload.data.len()).sum();
+        if bytes > BATCH_BYTES {
+            let why = format!("must be up to {BATCH_BYTES} bytes of payload in all, are {bytes}");
+            return Err(invalid(Violations::one("items", why)));
+        }
+        let mut answers = if tasks.is_empty() {
+            Vec::new()
+        } else {
+            self.0.engine.submit(tasks, request.atomic).await?
+        };
+        for (index, error) in refused {
+            answers.insert(index, Err(error));
+        }
+        let results = answers.into_iter().map(pb_batch_result).collect();
+        Ok(Response::new(pb::SubmitBatchResponse { results }))
+    }
+
+    async fn get(
+        &self,
+        request: Request<pb::GetTaskRequest>,
+    ) -> Result<Response<pb::GetTaskResponse>, Status> {
+        let request = request.into_inner();
+        let mut check = Checker::default();
+        let named = check.part(task_ref(&request.namespace, &request.task_id));
+        let view = check.field("view", view(request.view, View::Full)).unwrap_or(View::Full);
+        let (namespace, id) = checked(check, named)?;
+        let task = self.0.engine.get(&namespace, id, view).await?;
+        Ok(Response::new(pb::GetTaskResponse { task: Some(pb_task(task, view)) }))
+    }
+
+    async fn list(
+        &self,
+        request: Request<pb::ListTasksRequest>,
+    ) -> Result<Response<pb::ListTasksResponse>, Status> {
+        let request = request.into_inner();
+        let token_query = format!("tasks {} {:?}", request.namespace, sorted(&request.filter));
+        let mut check = Checker::default();
+        let namespace = check_namespace(&mut check, &request.namespace);
+        let filter = check.part(filter(request.filter));
+        let size = check.field("page_size", page_size(request.page_size));
+        let view = check.field("view", view(request.view, View::Basic)).unwrap_or(View::Basic);
+        let before = if request.page_token.is_empty() {
+            None
+        } else {
+            let last = page_token::decode(&token_query, &request.page_token)
+                .and_then(|last| uuid(&last).map(TaskId));
+            check.field("page_token", last)
+        };
+        check.finish().map_err(invalid)?;
+        let (Some(namespace), Some(filter), Some(size)) = (namespace, filter, size) else {
+            return Err(invalid(Violations::one("filter", "cannot be read")));
+        };
+        let query = ListQuery { namespace, filter, before, limit: size + 1, view };
+        let mut tasks = self.0.engine.list(&query).await?;
+        let has_more = tasks.len() > size;
+        tasks.truncate(size);
+        let next_page_token = match tasks.last() {
+            Some(last) if has_more => page_token::encode(&token_query, &last.id.to_string()),
+            _ => String::new(),
+        };
+        let tasks = tasks.into_iter().map(|task| pb_task(task, view)).collect();
+        Ok(Response::new(pb::ListTasksResponse { tasks, next_page_token }))
+    }
+
+    async fn cancel(
+        &self,
+        request: Request<pb::CancelTaskRequest>,
+    ) -> Result<Response<pb::CancelTaskResponse>, Status> {
+        let request = request.into_inner();
+        let mut check = Checker::default();
+        let named = check.part(task_ref(&request.namespace, &request.task_id));
+        let reason = check.field("reason", text(request.reason, limits::NOTE)).unwrap_or_default();
+        let (namespace, id) = checked(check, named)?;
+        let task = self.0.engine.cancel(&namespace, id, &reason).await?;
+        Ok(Response::new(pb::CancelTaskResponse { task: Some(pb_task(task, View::Basic)) }))
+    }
+
+    async fn retry(
+        &self,
+        request: Request<pb::RetryTaskRequest>,
+    ) -> Result<Response<pb::RetryTaskResponse>, Status> {
+        let request = request.into_inner();
+        let mut check = Checker::default();
+        let named = check.part(task_ref(&request.namespace, &request.task_id));
+        let key = check.field("idempotency_key", key(request.idempotency_key)).flatten();
+        let (namespace, id) = checked(check, named)?;
+        let again = self.0.engine.retry(&namespace, id, key).await?;
+        Ok(Response::new(pb::RetryTaskResponse {
+            task_id: again.task.to_string(),
+            created: again.created,
+        }))
+    }
+
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<pb::WatchTasksResponse, Status>> + Send>>;
+
+    async fn watch(
+        &self,
+        request: Request<pb::WatchTasksRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let request = request.into_inner();
+        let mut check = Checker::default();
+        let namespace = check_namespace(&mut check, &request.namespace);
+        let selection = check.part(selection(request.task_ids, request.filter));
+        let view = check.field("view", view(request.view, View::Basic)).unwrap_or(View::Basic);
+        let resume = if request.resume_token.is_empty() {
+            None
+        } else {
+            check.field("resume_token", ResumeToken::decode(&request.resume_token))
+        };
+        check.finish().map_err(invalid)?;
+        let (Some(namespace), Some(selection)) = (namespace, selection) else {
+            return Err(invalid(Violations::one("task_ids", "cannot be read")));
+        };
+        let watch = self.0.engine.watch(&namespace, selection, view, resume).await?;
+        let (sender, receiver) = mpsc::channel(STREAM_BUFFER);
+        let (bookmarks, stop) = (self.0.settings.bookmark_interval, self.0.stop.clone());
+        self.0.streams.spawn(async move {
+            let ended = tokio::select! {
+                ended = send_events(&watch, view, bookmarks, &sender) => ended,
+                () = stop.cancelled() => Err(Error::Draining),
+            };
+            if let Err(error) = ended {
+                sender.send(Err(error.into())).await.ok();
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
+    async fn wait(
+        &self,
+        request: Request<pb::WaitTaskRequest>,
+    ) -> Result<Response<pb::WaitTaskResponse>, Status> {
+        let request = request.into_inner();
+        let mut check = Checker::default();
+        let named = check.part(task_ref(&request.namespace, &request.task_id));
+        let timeout = request.timeout.map(|wait| duration(wait, Duration::ZERO, WAIT.0));
+        let timeout = check.field("timeout", timeout.unwrap_or(Ok(WAIT.1))).unwrap_or_default();
+        let (namespace, id) = checked(check, named)?;
+        let task = self.0.engine.wait(&namespace, id, timeout).await?;
+        let finished = task.state.is_final();
+        let task = Some(pb_task(task, View::Full));
+        Ok(Response::new(pb::WaitTaskResponse { task, finished }))
+    }
+}
+
+/// Sends what a watch yields until it ends, or its reader is gone.
+async fn send_events(
+    watch: &Watch,
+    view: View,
+    bookmarks: Duration,
+    sender: &mpsc::Sender<Result<pb::WatchTasksResponse, Status>>,
+) -> Result<(), Error> {
+    loop {
+        let event = tokio::select! {
+            () = sender.closed() => return Ok(()),
+            event = watch.watcher.next() => match event? {
+                Some(event) => Some(event),
+                None => return Ok(()),
+            },
+            () = tokio::time::sleep(bookmarks) => None,
+        };
+        let (event, task) = match event {
+            Some(Event::Snapshot(task)) => (pb::WatchEvent::Snapshot, Some(task)),
+            Some(Event::SnapshotEnd) => (pb::WatchEvent::SnapshotEnd, None),
+            Some(Event::Change(task)) => (pb::WatchEvent::Change, Some(task)),
+            None => (pb::WatchEvent::Bookmark, None),
+        };
+        let message = pb::WatchTasksResponse {
+            event: event.into(),
+            task: task.map(|task| pb_task(Arc::unwrap_or_clone(task), view)),
+            resume_token: watch.resume_token(),
+        };
+        // A reader that does not read makes this wait; the watch then coalesces, and ends at last.
+        tokio::select! {
+            sent = sender.send(Ok(message)) => if sent.is_err() { return Ok(()) },
+            error = watch.watcher.ended() => return Err(error),
+        }
+    }
+}
+
+fn selection(
+    task_ids: Vec<String>,
+    wanted: Option<pb::TaskFilter>,
+) -> Result<Selection, Violations> {
+    match (task_ids.is_empty(), wanted) {
+        (true, None) => Err(Violations::one("task_ids", "either task_ids or filter is required")),
+        (false, Some(_)) => Err(Violations::one("filter", "must not be given with task_ids")),
+        (false, None) if task_ids.len() > limits::BATCH => {
+            Err(Violations::one("task_ids", format!("must be up to {} ids", limits::BATCH)))
+        }
+        (false, None) => {
+            let mut check = Checker::default();
+            let mut ids: Vec<TaskId> = task_ids
+                .iter()
+                .enumerate()
+                .filter_map(|(n, id)| check.field(&format!("task_ids[{n}]"), TaskId::parse(id)))
+                .collect();
+            check.finish()?;
+            ids.sort_unstable();
+            ids.dedup();
+            Ok(Selection::Ids(ids))
+        }
+        (true, Some(wanted)) => {
+            let filter = filter(Some(wanted))?;
+            let Filter { states, created_after, created_before, .. } = &filter;
+            let mut check = Checker::below("filter");
+            if !states.is_empty() {
+                check.refuse("states", "must be empty in a watch");
+            }
+            if created_after.is_some() {
+                check.refuse("created_after", "must be empty in a watch");
+            }
+            if created_before.is_some() {
+                check.refuse("created_before", "must be empty in a watch");
+            }
+            check.finish()?;
+            Ok(Selection::Filter(filter))
+        }
+    }
+}
+
+/// A filter as text that is the same for the same filter: maps have no order of their own.
+fn sorted(filter: &Option<pb::TaskFilter>) -> impl std::fmt::Debug + use<> {
+    filter.clone().map(|filter| {
+        let labels: std::collections::BTreeMap<_, _> = filter.labels.into_iter().collect();
+        let times = (filter.created_after, filter.created_before);
+        (filter.queue, filter.kind, labels, filter.states, times)
+    })
+}
+
+fn checked<T>(check: Checker, value: Option<T>) -> Result<T, Status> {
+    check.finish().map_err(invalid)?;
+    value.ok_or_else(|| invalid(Violations::one("task_id", "cannot be read")))
+}
+
+fn pb_submitted(submitted: Submitted) -> pb::SubmitResponse {
+    pb::SubmitResponse { task_id: submitted.task.to_string(), created: submitted.created }
+}
+
+fn pb_batch_result(answer: Result<Submitted, Error>) -> pb::SubmitBatchResult {
+    use pb::submit_batch_result::Result as Either;
+    let result = match answer {
+        Ok(submitted) => Either::Submitted(pb_submitted(submitted)),
+        Err(error) => Either::Error(pb::BatchItemError {
+            reason: classify(&error).1.into(),
+            message: error.to_string(),
+        }),
+    };
+    pb::SubmitBatchResult { result: Some(result) }
+}

@@ -1,0 +1,69 @@
+//! What the database did, in the words that the engine acts on.
+
+use std::sync::Arc;
+
+use super::rows::Corrupt;
+
+/// A statement that did not do what it should. Cheap to clone: one failed batch has many callers.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The database could not be reached or refused to work; nothing was changed.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] Arc<sqlx::Error>),
+    /// The connection was lost on the way: the change may or may not have been made.
+    #[error("the database was lost while it was working")]
+    Unknown(#[source] Option<Arc<sqlx::Error>>),
+    /// Two transactions stood in each other's way; nothing was changed, try again.
+    #[error("transactions collided")]
+    Collision(#[source] Arc<sqlx::Error>),
+    /// The statement is wrong, or the schema is not what it expects: a bug.
+    #[error("the database refused a statement")]
+    Refused(#[source] Arc<sqlx::Error>),
+    /// A row that cannot be read: a bug, or somebody's hand in the tables.
+    #[error("a row of the database cannot be read: {0}")]
+    Corrupt(String),
+}
+
+impl From<Corrupt> for Error {
+    fn from(corrupt: Corrupt) -> Self {
+        Self::Corrupt(corrupt.to_string())
+    }
+}
+
+impl Error {
+    /// Of an error before the statement was sent.
+    pub(super) fn before(error: sqlx::Error) -> Self {
+        Self::Unavailable(Arc::new(error))
+    }
+
+    /// Of an error after the statement was sent.
+    pub(super) fn during(error: sqlx::Error) -> Self {
+        let Some(database) = error.as_database_error() else {
+            return match error {
+                sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Self::before(error),
+                sqlx::Error::ColumnDecode { .. }
+                | sqlx::Error::Decode(_)
+                | sqlx::Error::ColumnNotFound(_)
+                | sqlx::Error::Encode(_) => Self::Corrupt(error.to_string()),
+                other => Self::Unknown(Some(Arc::new(other))),
+            };
+        };
+        // PostgreSQL manual, appendix A "PostgreSQL Error Codes".
+        let code = database.code().unwrap_or_default().into_owned();
+        let error = Arc::new(error);
+        match code.as_str() {
+            "40001" | "40P01" => Self::Collision(error),
+            // Read only (a standby), out of resources, timeouts, shutdown: rolled back.
+            "25006" | "55P03" => Self::Unavailable(error),
+            code if code.starts_with("53") || code.starts_with("57") || code.starts_with("58") => {
+                Self::Unavailable(error)
+            }
+            _ => Self::Refused(error),
+        }
+    }
+
+    /// Whether the change may have been made although an error came back.
+    pub fn may_have_committed(&self) -> bool {
+        matches!(self, Self::Unknown(_))
+    }
+}

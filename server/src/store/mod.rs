@@ -1,0 +1,232 @@
+//! The only place with SQL: one function for each file under `sql/`, in domain types. Decides
+//! nothing; every statement carries its own condition.
+
+mod claim;
+mod error;
+mod finish;
+mod lanes;
+mod listener;
+mod queues;
+mod rows;
+mod sessions;
+pub mod statements;
+mod submit;
+mod tasks;
+mod upkeep;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::migrate::Migrate as _;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::query::Query;
+use sqlx::{Connection as _, Postgres};
+
+pub use claim::{Claimed, Pair, Slot};
+pub use error::Error;
+pub use finish::{Ended, Lease, Past, Settlement, Success};
+pub use lanes::LaneRow;
+pub use listener::{Listener, Notification};
+pub use queues::QueueRow;
+pub use sessions::{LeaseRow, Resumed, SessionRow};
+pub use submit::{Keyed, Row as SubmitRow};
+pub use tasks::{CancelRow, ListRows, TaskRow};
+pub use upkeep::{Overdue, PruneRound, RetentionRow};
+pub use watch::{Horizon, RevisionRow};
+
+use crate::clock::Clock;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// Where the database is and how to use it.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `postgres://…`
+    pub url: String,
+    /// Connections for statements of the hot path.
+    pub hot_connections: u32,
+    /// Connections for reading.
+    pub read_connections: u32,
+    /// Longest wait for a connection.
+    pub acquire_timeout: Duration,
+    /// Longest run of a statement.
+    pub statement_timeout: Duration,
+}
+
+/// The database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    hot: PgPool,
+    read: PgPool,
+    settings: Arc<Settings>,
+    clock: Arc<dyn Clock>,
+}
+
+type Statement<'q> = Query<'q, Postgres, PgArguments>;
+
+impl Store {
+    /// Connects to a migrated database.
+    ///
+    /// # Errors
+    /// If the database cannot be reached, is too old, or has not the schema of this version.
+    pub async fn connect(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let options: PgConnectOptions =
+            settings.url.parse().context("the database URL is wrong")?;
+        check_schema(&options).await?;
+        let options = options.application_name("bellringer").options([
+            ("statement_timeout", format!("{}ms", settings.statement_timeout.as_millis())),
+            ("idle_in_transaction_session_timeout", "5s".to_owned()),
+            ("timezone", "UTC".to_owned()),
+            ("jit", "off".to_owned()),
+            ("enable_mergejoin", "off".to_owned()),
+            ("enable_seqscan", "off".to_owned()),
+        ]);
+        // A queue's tables are empty when statistics are taken, so plans must not depend on them.
+        let hot = options
+            .clone()
+            .options([("enable_nestloop", "off"), ("plan_cache_mode", "force_generic_plan")]);
+        // Reading goes by id and keyset: index look-ups from the inside out.
+        let read = options.options([("enable_hashjoin", "off")]);
+        Ok(Self {
+            hot: pool(&settings, settings.hot_connections, hot),
+            read: pool(&settings, settings.read_connections, read),
+            settings: Arc::new(settings),
+            clock,
+        })
+    }
+
+    /// Closes all connections, within two seconds.
+    pub async fn close(&self) {
+        let both = async { tokio::join!(self.hot.close(), self.read.close()) };
+        if tokio::time::timeout(Duration::from_secs(2), both).await.is_err() {
+            tracing::warn!("database connections did not close in time");
+        }
+    }
+
+    /// The clock that the store's statements go by.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The time to put into a statement: `null` unless the clock is set by hand.
+    fn now(&self) -> Option<jiff_sqlx::Timestamp> {
+        self.clock.pinned().map(|now| now.to_sqlx())
+    }
+
+    async fn hot_rows(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
+        self.rows(&self.hot, statement).await
+    }
+
+    async fn read_rows(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
+        self.rows(&self.read, statement).await
+    }
+
+    /// Runs one statement as its own transaction.
+    async fn rows(&self, pool: &PgPool, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
+        let mut connection = pool.acquire().await.map_err(Error::before)?;
+        let limit = self.settings.statement_timeout + Duration::from_secs(1);
+        match tokio::time::timeout(limit, statement.fetch_all(&mut *connection)).await {
+            Ok(answer) => answer.map_err(Error::during),
+            Err(_) => {
+                abandon(connection);
+                Err(Error::Unknown(None))
+            }
+        }
+    }
+}
+
+/// Drops the socket of a connection that did not answer; the pool will open another one.
+fn abandon(connection: PoolConnection<Postgres>) {
+    drop(connection.detach());
+}
+
+fn pool(settings: &Settings, size: u32, options: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(settings.acquire_timeout)
+        .idle_timeout(Duration::from_secs(600))
+        // A ping before each use would double the round trips; one after a pause is enough.
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > Duration::from_secs(2) {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(options)
+}
+
+/// Brings the schema of a database up to this version, and answers with what was applied. Safe to run
+/// on several replicas at once.
+///
+/// # Errors
+/// If the database cannot be reached, is older than version 14, or is newer than this program.
+pub async fn migrate(url: &str) -> anyhow::Result<Vec<String>> {
+    let options: PgConnectOptions = url.parse().context("the database URL is wrong")?;
+    let mut connection = connect(&options).await?;
+    check_version(&mut connection).await?;
+    let before = applied(&mut connection).await?;
+    MIGRATIONS
+        .run_direct(None, &mut connection, false)
+        .await
+        .context("failed to migrate the database")?;
+    let after = applied(&mut connection).await?;
+    connection.close().await.ok();
+    Ok(MIGRATIONS
+        .iter()
+        .filter(|known| after.contains(&known.version) && !before.contains(&known.version))
+        .map(|known| format!("{:04} {}", known.version, known.description))
+        .collect())
+}
+
+async fn connect(options: &PgConnectOptions) -> anyhow::Result<sqlx::PgConnection> {
+    let attempt = sqlx::PgConnection::connect_with(options);
+    tokio::time::timeout(Duration::from_secs(10), attempt)
+        .await
+        .context("the database did not answer within 10 s")?
+        .context("cannot connect to the database")
+}
+
+async fn check_version(connection: &mut sqlx::PgConnection) -> anyhow::Result<()> {
+    let version: String = sqlx::query_scalar("select current_setting('server_version_num')")
+        .fetch_one(connection)
+        .await?;
+    let number: u32 = version.parse().context("the database's version is not a number")?;
+    anyhow::ensure!(number >= 140_000, "PostgreSQL 14 or newer is needed, this is {number}");
+    Ok(())
+}
+
+async fn applied(connection: &mut sqlx::PgConnection) -> anyhow::Result<Vec<i64>> {
+    let table = "_sqlx_migrations";
+    connection.ensure_migrations_table(table).await?;
+    Ok(connection.list_applied_migrations(table).await?.into_iter().map(|m| m.version).collect())
+}
+
+/// Refuses a schema that this version does not know, so that nothing is written wrongly.
+async fn check_schema(options: &PgConnectOptions) -> anyhow::Result<()> {
+    let mut connection = connect(options).await?;
+    check_version(&mut connection).await?;
+    let exists: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null")
+        .fetch_one(&mut connection)
+        .await?;
+    anyhow::ensure!(exists, "the database has no schema yet: run `bellringer migrate`");
+    let applied: Vec<i64> =
+        sqlx::query_scalar("select version from _sqlx_migrations where success")
+            .fetch_all(&mut connection)
+            .await?;
+    for known in MIGRATIONS.iter() {
+        anyhow::ensure!(
+            applied.contains(&known.version),
+            "the database lacks migration {:04}: run `bellringer migrate`",
+            known.version
+        );
+    }
+    connection.close().await.ok();
+    Ok(())
+}

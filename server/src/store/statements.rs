@@ -1,0 +1,66 @@
+//! The statements, as the files under `sql/` hold them.
+
+macro_rules! statements {
+    ($($name:ident = $path:literal;)*) => {
+        $(pub(super) const $name: &str = include_str!(concat!("../../sql/", $path, ".sql"));)*
+
+        /// Every statement with the name of its file, for the tests that prepare and explain them.
+        pub const ALL: &[(&str, &str)] = &[$(($path, $name)),*];
+    };
+}
+
+statements! {
+    LANES_ADD = "lanes/add";
+    LANES_LIST = "lanes/list";
+    LANES_NAMESPACE = "lanes/namespace";
+    LANES_NAMESPACES = "lanes/namespaces";
+    QUEUES_LIST = "queues/list";
+    QUEUES_PAUSE = "queues/pause";
+    QUEUES_PURGE = "queues/purge";
+    QUEUES_RESUME = "queues/resume";
+    QUEUES_SET_RETENTION = "queues/set_retention";
+    QUEUES_WAITING = "queues/waiting";
+    SESSIONS_BEAT = "sessions/beat";
+    SESSIONS_CLOSE = "sessions/close";
+    SESSIONS_FIND = "sessions/find";
+    SESSIONS_LEASES = "sessions/leases";
+    SESSIONS_OPEN = "sessions/open";
+    SESSIONS_RESUME = "sessions/resume";
+    TASKS_ATTEMPTS = "tasks/attempts";
+    TASKS_CANCEL = "tasks/cancel";
+    TASKS_CLAIM = "tasks/claim";
+    TASKS_CLAIM_OLDEST = "tasks/claim_oldest";
+    TASKS_COMPLETE = "tasks/complete";
+    TASKS_ENDED = "tasks/ended";
+    TASKS_GET = "tasks/get";
+    TASKS_KEYS_CLAIM = "tasks/keys_claim";
+    TASKS_KEYS_DROP = "tasks/keys_drop";
+    TASKS_KEYS_POINT = "tasks/keys_point";
+    TASKS_KEYS_READ = "tasks/keys_read";
+    TASKS_LATE = "tasks/late";
+    TASKS_LIST = "tasks/list";
+    TASKS_LIST_UNFINISHED = "tasks/list_unfinished";
+    TASKS_REPLACE = "tasks/replace";
+    TASKS_REPORT_PROGRESS = "tasks/report_progress";
+    TASKS_SETTLE = "tasks/settle";
+    TASKS_SUBMIT = "tasks/submit";
+    TASKS_TRIED = "tasks/tried";
+    TASKS_UNIQUE_CLAIM = "tasks/unique_claim";
+    TASKS_UNIQUE_HOLDER = "tasks/unique_holder";
+    TASKS_UNIQUE_POINT = "tasks/unique_point";
+    UPKEEP_CANCELLED = "upkeep/cancelled";
+    UPKEEP_END_SESSIONS = "upkeep/end_sessions";
+    UPKEEP_NEXT_DUE = "upkeep/next_due";
+    UPKEEP_ORPHANS = "upkeep/orphans";
+    UPKEEP_OVERDUE_RUNNING = "upkeep/overdue_running";
+    UPKEEP_OVERDUE_WAITING = "upkeep/overdue_waiting";
+    UPKEEP_PING = "upkeep/ping";
+    UPKEEP_PROMOTE = "upkeep/promote";
+    UPKEEP_PRUNE = "upkeep/prune";
+    UPKEEP_REPLICA_BEAT = "upkeep/replica_beat";
+    UPKEEP_REPLICA_LEAVE = "upkeep/replica_leave";
+    WATCH_HORIZON = "watch/horizon";
+    WATCH_JOURNAL = "watch/journal";
+    WATCH_NOTIFY = "watch/notify";
+    WATCH_REVISIONS = "watch/revisions";
+}

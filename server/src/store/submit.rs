@@ -1,0 +1,295 @@
+//! Writing new tasks.
+
+use std::time::Duration;
+
+use jiff_sqlx::ToSqlx as _;
+use sqlx::types::Json;
+use sqlx::{PgConnection, Row as _, query};
+use uuid::Uuid;
+
+use super::{Error, Statement, Store, statements as sql};
+use crate::domain::task::Start;
+use crate::domain::{NewTask, TaskId, UniqueConflict};
+
+/// Bit of `flags`: the task holds a unique key.
+const HOLDS_UNIQUE_KEY: i16 = 1;
+
+/// A task to write.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Its id.
+    pub id: TaskId,
+    /// Number of its namespace.
+    pub namespace: i32,
+    /// Number of its lane.
+    pub lane: i32,
+    /// The rest.
+    pub task: NewTask,
+}
+
+/// What became of a task with a unique key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Unique {
+    /// The key was free, or its holder made room: submit the task.
+    Taken,
+    /// Another task holds it, and the caller gets that one.
+    Existing(TaskId),
+    /// Another task holds it, and the caller is refused.
+    Refused(TaskId),
+}
+
+/// What became of a task with keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keyed {
+    /// It was written.
+    Submitted,
+    /// This task stands for it.
+    Existing(TaskId),
+    /// The unique key is held by this task.
+    UniqueConflict(TaskId),
+    /// The idempotency key was used for another request, which made this task.
+    IdempotencyConflict(TaskId),
+}
+
+impl Store {
+    /// Writes tasks without idempotency or unique key: one statement, one commit.
+    pub async fn submit(&self, rows: &[Row]) -> Result<(), Error> {
+        self.hot_rows(self.submit_statement(&rows.iter().collect::<Vec<_>>())).await.map(drop)
+    }
+
+    /// Writes tasks that may have keys, in one transaction, and answers for each. `hashes` are the
+    /// hashes of the requests, for those with an idempotency key. No two rows may have the same
+    /// idempotency key, nor the same unique key. With `atomic`, one conflict is enough for nothing to
+    /// be written. Replaced tasks are returned too.
+    pub async fn submit_keyed(
+        &self,
+        rows: &[Row],
+        hashes: &[Vec<u8>],
+        atomic: bool,
+    ) -> Result<(Vec<Keyed>, Vec<TaskId>), Error> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.try_submit_keyed(rows, hashes, atomic).await {
+                // Two transactions that wait for each other: PostgreSQL ends one of them.
+                Err(Error::Collision(_)) if attempt < 5 => {}
+                other => return other,
+            }
+        }
+    }
+
+    async fn try_submit_keyed(
+        &self,
+        rows: &[Row],
+        hashes: &[Vec<u8>],
+        atomic: bool,
+    ) -> Result<(Vec<Keyed>, Vec<TaskId>), Error> {
+        let mut tx = self.hot.begin().await.map_err(Error::before)?;
+        let mut answers = self.claim_idempotency(&mut tx, rows, hashes).await?;
+        let mut replaced = Vec::new();
+        for (row, answer) in rows.iter().zip(&mut answers) {
+            let (Keyed::Submitted, Some(key)) = (&*answer, &row.task.unique_key) else { continue };
+            match self.claim_unique(&mut tx, row, key, &mut replaced).await? {
+                Unique::Taken => {}
+                Unique::Existing(holder) => {
+                    self.point_idempotency(&mut tx, row, holder).await?;
+                    *answer = Keyed::Existing(holder);
+                }
+                Unique::Refused(holder) => {
+                    if row.task.idempotency_key.is_some() {
+                        let statement = query(sql::TASKS_KEYS_DROP).bind(vec![row.id.0]);
+                        statement.execute(&mut *tx).await.map_err(Error::during)?;
+                    }
+                    *answer = Keyed::UniqueConflict(holder);
+                }
+            }
+        }
+        let conflict = |answer: &Keyed| {
+            matches!(answer, Keyed::UniqueConflict(_) | Keyed::IdempotencyConflict(_))
+        };
+        if atomic && answers.iter().any(conflict) {
+            tx.rollback().await.map_err(Error::during)?;
+            return Ok((answers, Vec::new()));
+        }
+        let submitted: Vec<&Row> = rows
+            .iter()
+            .zip(&answers)
+            .filter(|(_, answer)| **answer == Keyed::Submitted)
+            .map(|(row, _)| row)
+            .collect();
+        if !submitted.is_empty() {
+            let statement = self.submit_statement(&submitted);
+            statement.execute(&mut *tx).await.map_err(Error::during)?;
+        }
+        tx.commit().await.map_err(Error::during)?;
+        Ok((answers, replaced))
+    }
+
+    async fn claim_idempotency(
+        &self,
+        tx: &mut PgConnection,
+        rows: &[Row],
+        hashes: &[Vec<u8>],
+    ) -> Result<Vec<Keyed>, Error> {
+        let mut answers = vec![Keyed::Submitted; rows.len()];
+        let keyed: Vec<usize> =
+            (0..rows.len()).filter(|&n| rows[n].task.idempotency_key.is_some()).collect();
+        if keyed.is_empty() {
+            return Ok(answers);
+        }
+        let key = |n: usize| rows[n].task.idempotency_key.clone().unwrap_or_default();
+        let claimed = query(sql::TASKS_KEYS_CLAIM)
+            .bind(self.now())
+            .bind(keyed.iter().map(|&n| rows[n].namespace).collect::<Vec<_>>())
+            .bind(keyed.iter().map(|&n| key(n)).collect::<Vec<_>>())
+            .bind(keyed.iter().map(|&n| hashes[n].as_slice()).collect::<Vec<_>>())
+            .bind(keyed.iter().map(|&n| rows[n].id.0).collect::<Vec<_>>())
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(Error::during)?;
+        let claimed = claimed
+            .iter()
+            .map(|row| row.try_get::<Uuid, _>("task"))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(Error::during)?;
+        let taken: Vec<usize> =
+            keyed.into_iter().filter(|&n| !claimed.contains(&rows[n].id.0)).collect();
+        if taken.is_empty() {
+            return Ok(answers);
+        }
+        let holders = query(sql::TASKS_KEYS_READ)
+            .bind(taken.iter().map(|&n| rows[n].namespace).collect::<Vec<_>>())
+            .bind(taken.iter().map(|&n| key(n)).collect::<Vec<_>>())
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(Error::during)?;
+        for n in taken {
+            let mut found = None;
+            for holder in &holders {
+                let namespace: i32 = holder.try_get("namespace").map_err(Error::during)?;
+                let held: &str = holder.try_get("key").map_err(Error::during)?;
+                if namespace == rows[n].namespace && held == key(n) {
+                    let hash: &[u8] = holder.try_get("request_hash").map_err(Error::during)?;
+                    let task = TaskId(holder.try_get("task").map_err(Error::during)?);
+                    found = Some(if hash == hashes[n] {
+                        Keyed::Existing(task)
+                    } else {
+                        Keyed::IdempotencyConflict(task)
+                    });
+                }
+            }
+            // Pruned between the two statements: as a collision, the whole is tried again.
+            answers[n] = found
+                .ok_or_else(|| Error::Collision(std::sync::Arc::new(sqlx::Error::RowNotFound)))?;
+        }
+        Ok(answers)
+    }
+
+    async fn claim_unique(
+        &self,
+        tx: &mut PgConnection,
+        row: &Row,
+        key: &str,
+        replaced: &mut Vec<TaskId>,
+    ) -> Result<Unique, Error> {
+        let claimed = query(sql::TASKS_UNIQUE_CLAIM)
+            .bind(vec![row.namespace])
+            .bind(vec![key])
+            .bind(vec![row.id.0])
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(Error::during)?;
+        if claimed.is_some() {
+            return Ok(Unique::Taken);
+        }
+        let holder = query(sql::TASKS_UNIQUE_HOLDER)
+            .bind(row.namespace)
+            .bind(key)
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(Error::during)?;
+        let holder = match holder {
+            Some(holder) => TaskId(holder.try_get("task").map_err(Error::during)?),
+            // Given back between the two statements.
+            None => {
+                self.point_unique(tx, row, key).await?;
+                return Ok(Unique::Taken);
+            }
+        };
+        match row.task.unique_conflict {
+            UniqueConflict::ReturnExisting => Ok(Unique::Existing(holder)),
+            UniqueConflict::Refuse => Ok(Unique::Refused(holder)),
+            UniqueConflict::ReplaceWaiting => {
+                let gone = query(sql::TASKS_REPLACE)
+                    .bind(self.now())
+                    .bind(row.namespace)
+                    .bind(holder.0)
+                    .fetch_optional(&mut *tx)
+                    .await
+                    .map_err(Error::during)?;
+                if gone.is_none() {
+                    return Ok(Unique::Refused(holder));
+                }
+                self.point_unique(tx, row, key).await?;
+                replaced.push(holder);
+                Ok(Unique::Taken)
+            }
+        }
+    }
+
+    async fn point_unique(&self, tx: &mut PgConnection, row: &Row, key: &str) -> Result<(), Error> {
+        let statement = query(sql::TASKS_UNIQUE_POINT).bind(row.namespace).bind(key).bind(row.id.0);
+        statement.execute(&mut *tx).await.map(drop).map_err(Error::during)
+    }
+
+    async fn point_idempotency(
+        &self,
+        tx: &mut PgConnection,
+        row: &Row,
+        holder: TaskId,
+    ) -> Result<(), Error> {
+        let Some(key) = &row.task.idempotency_key else { return Ok(()) };
+        let statement = query(sql::TASKS_KEYS_POINT).bind(row.namespace).bind(key).bind(holder.0);
+        statement.execute(&mut *tx).await.map(drop).map_err(Error::during)
+    }
+
+    fn submit_statement(&self, rows: &[&Row]) -> Statement<'static> {
+        fn column<'r, T>(rows: &[&'r Row], value: impl Fn(&'r Row) -> T) -> Vec<T> {
+            rows.iter().map(|row| value(row)).collect()
+        }
+        query(sql::TASKS_SUBMIT)
+            .bind(self.now())
+            .bind(column(rows, |r| r.id.0))
+            .bind(column(rows, |r| r.namespace))
+            .bind(column(rows, |r| r.lane))
+            .bind(column(rows, |r| i16::from(r.task.priority)))
+            .bind(column(rows, |r| match r.task.start {
+                Start::At(time) => Some(time.to_sqlx()),
+                Start::Now | Start::After(_) => None,
+            }))
+            .bind(column(rows, |r| match r.task.start {
+                Start::After(delay) => Some(milliseconds(delay)),
+                Start::Now | Start::At(_) => None,
+            }))
+            .bind(column(rows, |r| r.task.payload.data.as_ref()))
+            .bind(column(rows, |r| r.task.payload.content_type.as_deref()))
+            .bind(column(rows, |r| r.task.expire_at.map(|time| time.to_sqlx())))
+            .bind(column(rows, |r| r.task.attempt_timeout.map(milliseconds)))
+            .bind(column(rows, |r| r.task.total_timeout.map(milliseconds)))
+            .bind(column(rows, |r| r.task.retry.as_ref().map(Json)))
+            .bind(column(rows, |r| (!r.task.labels.is_empty()).then_some(Json(&r.task.labels))))
+            .bind(column(rows, |r| r.task.unique_key.as_deref()))
+            .bind(column(rows, |r| r.task.idempotency_key.as_deref()))
+            .bind(column(rows, |r| r.task.traceparent.as_deref()))
+            .bind(column(rows, |r| r.task.retry_of.map(|id| id.0)))
+            .bind(column(rows, |r| match r.task.unique_key {
+                Some(_) => HOLDS_UNIQUE_KEY,
+                None => 0,
+            }))
+    }
+}
+
+/// Whole milliseconds; limits on input keep them far below the largest.
+pub(super) fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,164 @@
+//! What has to be done again and again. Safe on several replicas at once: rows that another one has
+//! locked are left to it, and every condition is in the statement.
+
+use std::time::Duration;
+
+use sqlx::query;
+use uuid::Uuid;
+
+use super::finish::{Ended, Lease, ended};
+use super::rows::{all, count, get};
+use super::submit::milliseconds;
+use super::{Error, Store, statements as sql};
+use crate::domain::{AttemptRef, Retention, SessionId, TaskId, TaskState};
+
+/// An attempt that has to be ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overdue {
+    /// The fence.
+    pub lease: Lease,
+    /// Whether the grace of a cancel is over (or else a deadline).
+    pub is_cancelled: bool,
+}
+
+/// How long the finished tasks of a lane are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct RetentionRow {
+    /// Number of the lane.
+    pub lane: i32,
+    /// How long.
+    pub retention: Retention,
+}
+
+/// What a round of pruning did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PruneRound {
+    /// Finished tasks looked at.
+    pub seen: u64,
+    /// Finished tasks deleted.
+    pub gone: u64,
+    /// The last one looked at.
+    pub last: Option<Uuid>,
+}
+
+fn lease(row: &sqlx::postgres::PgRow) -> Result<Lease, super::rows::Corrupt> {
+    Ok(Lease {
+        attempt: AttemptRef { task: TaskId(get(row, "id")?), attempt: count(row, "attempt")? },
+        namespace: get(row, "namespace")?,
+        session: SessionId(get(row, "session")?),
+    })
+}
+
+impl Store {
+    /// Moves up to `limit` due tasks to ready.
+    pub async fn promote(&self, limit: i64) -> Result<Vec<Ended>, Error> {
+        let statement = query(sql::UPKEEP_PROMOTE).bind(self.now()).bind(limit);
+        all(&self.hot_rows(statement).await?, |row| {
+            Ok(Ended {
+                id: TaskId(get(row, "id")?),
+                lane: get(row, "lane")?,
+                attempt: count(row, "attempt")?,
+                state: TaskState::Ready,
+            })
+        })
+    }
+
+    /// How long until the next task is due; `None` if there is none.
+    pub async fn next_due(&self) -> Result<Option<Duration>, Error> {
+        let rows = self.hot_rows(query(sql::UPKEEP_NEXT_DUE).bind(self.now())).await?;
+        let waits = all(&rows, |row| get::<i64>(row, "wait_ms"))?;
+        Ok(waits.first().map(|ms| Duration::from_millis(u64::try_from(*ms).unwrap_or_default())))
+    }
+
+    /// Ends sessions that were not heard of any more; how many.
+    pub async fn end_sessions(&self) -> Result<usize, Error> {
+        Ok(self.hot_rows(query(sql::UPKEEP_END_SESSIONS).bind(self.now())).await?.len())
+    }
+
+    /// Attempts whose session has ended.
+    pub async fn orphans(&self, limit: i64) -> Result<Vec<Lease>, Error> {
+        all(&self.hot_rows(query(sql::UPKEEP_ORPHANS).bind(limit)).await?, lease)
+    }
+
+    /// Attempts past their deadline, or past the grace of a cancel.
+    pub async fn overdue_running(
+        &self,
+        cancel_grace: Duration,
+        limit: i64,
+    ) -> Result<Vec<Overdue>, Error> {
+        let statement = query(sql::UPKEEP_OVERDUE_RUNNING)
+            .bind(self.now())
+            .bind(milliseconds(cancel_grace))
+            .bind(limit);
+        all(&self.hot_rows(statement).await?, |row| {
+            Ok(Overdue { lease: lease(row)?, is_cancelled: get(row, "is_cancelled")? })
+        })
+    }
+
+    /// Attempts of these sessions for which a cancel was asked.
+    pub async fn cancelled(&self, sessions: &[SessionId]) -> Result<Vec<Lease>, Error> {
+        let ids: Vec<Uuid> = sessions.iter().map(|id| id.0).collect();
+        all(&self.hot_rows(query(sql::UPKEEP_CANCELLED).bind(ids)).await?, lease)
+    }
+
+    /// Ends waiting tasks that ran out of time; answers with them.
+    pub async fn end_overdue_waiting(&self, limit: i64) -> Result<Vec<Ended>, Error> {
+        let statement = query(sql::UPKEEP_OVERDUE_WAITING).bind(self.now()).bind(limit);
+        all(&self.hot_rows(statement).await?, ended)
+    }
+
+    /// Looks at up to `limit` finished tasks with ids in (`after`, `until`] and deletes those that
+    /// were kept long enough.
+    pub async fn prune(
+        &self,
+        (after, until): (Uuid, Uuid),
+        retention: &[RetentionRow],
+        idempotency: Duration,
+        limit: i64,
+    ) -> Result<PruneRound, Error> {
+        let column = |value: fn(&Retention) -> Duration| {
+            retention.iter().map(|row| milliseconds(value(&row.retention))).collect::<Vec<_>>()
+        };
+        let statement = query(sql::UPKEEP_PRUNE)
+            .bind(self.now())
+            .bind(after)
+            .bind(until)
+            .bind(limit)
+            .bind(retention.iter().map(|row| row.lane).collect::<Vec<_>>())
+            .bind(column(|r| r.succeeded))
+            .bind(column(|r| r.failed))
+            .bind(column(|r| r.cancelled))
+            .bind(column(|r| r.expired))
+            .bind(milliseconds(idempotency));
+        let rounds = all(&self.hot_rows(statement).await?, |row| {
+            Ok(PruneRound {
+                seen: u64::try_from(get::<i64>(row, "seen")?).unwrap_or_default(),
+                gone: u64::try_from(get::<i64>(row, "gone")?).unwrap_or_default(),
+                last: get(row, "last_id")?,
+            })
+        })?;
+        Ok(rounds.into_iter().next().unwrap_or_default())
+    }
+
+    /// Says that this replica lives; answers with the others, and whether somebody watches there.
+    pub async fn replica_beat(
+        &self,
+        id: Uuid,
+        name: &str,
+        is_watching: bool,
+    ) -> Result<Vec<(Uuid, bool)>, Error> {
+        let statement = query(sql::UPKEEP_REPLICA_BEAT).bind(id).bind(name).bind(is_watching);
+        all(&self.hot_rows(statement).await?, |row| Ok((get(row, "id")?, get(row, "is_watching")?)))
+    }
+
+    /// Says that this replica stops.
+    pub async fn replica_leave(&self, id: Uuid) -> Result<(), Error> {
+        self.hot_rows(query(sql::UPKEEP_REPLICA_LEAVE).bind(id)).await.map(drop)
+    }
+
+    /// Whether the database answers and takes writes.
+    pub async fn ping(&self) -> Result<bool, Error> {
+        let rows = self.hot_rows(query(sql::UPKEEP_PING)).await?;
+        Ok(all(&rows, |row| get::<bool>(row, "is_primary"))?.first().copied().unwrap_or_default())
+    }
+}
