@@ -1,0 +1,15 @@
+//! Integration tests: a real PostgreSQL, a real server, the generated clients.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+mod cancel;
+mod lease;
+mod list;
+mod queues;
+mod retention;
+mod retry;
+mod sql_statements;
+mod submit;
+mod watch;

@@ -1,0 +1,43 @@
+//! Test data: only what a test is about has to be said.
+
+use bellringer_api::v1 as pb;
+use prost_types::value::Kind;
+
+/// A task of kind `work` in the default queue.
+pub(crate) fn task() -> pb::TaskSpec {
+    pb::TaskSpec { kind: "work".to_owned(), ..Default::default() }
+}
+
+/// Seconds as the protobuf has them.
+pub(crate) fn seconds(seconds: i64) -> Option<prost_types::Duration> {
+    Some(prost_types::Duration { seconds, nanos: 0 })
+}
+
+/// Text as a JSON payload.
+pub(crate) fn text(text: &str) -> Option<pb::Payload> {
+    let value = prost_types::Value { kind: Some(Kind::StringValue(text.to_owned())) };
+    Some(pb::Payload {
+        content: Some(pb::payload::Content::Json(value)),
+        content_type: String::new(),
+    })
+}
+
+/// A policy of `max_attempts` tries that waits exactly `wait` seconds between them.
+pub(crate) fn retry(max_attempts: u32, wait: i64) -> Option<pb::RetryPolicy> {
+    Some(pb::RetryPolicy {
+        max_attempts,
+        initial_backoff: seconds(wait),
+        max_backoff: seconds(wait),
+        no_jitter: true,
+        ..Default::default()
+    })
+}
+
+/// An error of a type.
+pub(crate) fn error(kind: &str) -> Option<pb::TaskError> {
+    Some(pb::TaskError {
+        r#type: kind.to_owned(),
+        message: "it went wrong".to_owned(),
+        detail: String::new(),
+    })
+}

@@ -1,0 +1,10 @@
+//! What tests stand on: a database of their own, a server in this process, and short names for
+//! what they do with it.
+
+pub(crate) mod make;
+pub(crate) mod postgres;
+pub(crate) mod server;
+pub(crate) mod worker;
+
+pub(crate) use server::{Replica, TestServer, reason};
+pub(crate) use worker::Worker;

@@ -1,0 +1,83 @@
+//! A database for every test, cloned from a migrated template on one PostgreSQL for the whole run:
+//! the one that `BELLRINGER_TEST_DATABASE_URL` names, or else a private one that ends with the process.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bellringer_server::private_postgres::{Data, Options, PrivatePostgres, Speed};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+struct Cluster {
+    /// URL with `{}` where the name of the database goes.
+    url: String,
+    template: String,
+    /// Stopped by the kernel when this process ends; see `private_postgres`.
+    _server: Option<PrivatePostgres>,
+}
+
+impl Cluster {
+    fn start() -> Self {
+        let (url, server) = match std::env::var("BELLRINGER_TEST_DATABASE_URL") {
+            Ok(url) => {
+                let (server, rest) = url.rsplit_once('/').expect("a URL with a database");
+                let query = rest.split_once('?').map_or(String::new(), |(_, q)| format!("?{q}"));
+                (format!("{server}/{{}}{query}"), None)
+            }
+            Err(_) => {
+                let options = Options {
+                    bin_dir: None,
+                    data: Data::Temporary,
+                    speed: Speed::Throwaway,
+                    port: None,
+                    install: false,
+                };
+                let server = PrivatePostgres::start(&options).expect("a private PostgreSQL");
+                (server.url("{}"), Some(server))
+            }
+        };
+        let template = format!("bellringer_template_{}", std::process::id());
+        let cluster = Self { url, template, _server: server };
+        // A thread with a runtime of its own: the test that comes first has one already.
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .unwrap()
+                    .block_on(async {
+                        cluster.run(&format!("create database {}", cluster.template)).await;
+                        bellringer_server::store::migrate(&cluster.url(&cluster.template))
+                            .await
+                            .expect("a migrated template");
+                    });
+            });
+        });
+        cluster
+    }
+
+    fn url(&self, database: &str) -> String {
+        self.url.replace("{}", database)
+    }
+
+    async fn run(&self, statement: &str) {
+        let mut connection = PgConnection::connect(&self.url("postgres")).await.unwrap();
+        sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+}
+
+/// The URL of a new, migrated, empty database.
+pub(crate) async fn fresh_database() -> String {
+    let cluster =
+        tokio::task::spawn_blocking(|| CLUSTER.get_or_init(Cluster::start)).await.unwrap();
+    let name = format!(
+        "bellringer_test_{}_{}",
+        std::process::id(),
+        NUMBER.fetch_add(1, Ordering::Relaxed)
+    );
+    cluster.run(&format!("create database {name} template {}", cluster.template)).await;
+    cluster.url(&name)
+}

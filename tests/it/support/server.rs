@@ -1,0 +1,172 @@
+//! One or more replicas of the server in this process, with a clock that tests set.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bellringer_api::v1 as pb;
+use bellringer_api::v1::queue_service_client::QueueServiceClient;
+use bellringer_api::v1::task_service_client::TaskServiceClient;
+use bellringer_api::v1::worker_service_client::WorkerServiceClient;
+use bellringer_server::app::App;
+use bellringer_server::clock::{Clock, ManualClock, SystemClock};
+use bellringer_server::config::{Config, Flags};
+use tonic::Status;
+use tonic::transport::Channel;
+use tonic_types::StatusExt as _;
+
+use super::postgres::fresh_database;
+
+/// A replica.
+pub(crate) struct Replica {
+    pub(crate) app: App,
+    pub(crate) channel: Channel,
+}
+
+/// A database with one replica, and with more if a test asks for them.
+pub(crate) struct TestServer {
+    pub(crate) url: String,
+    pub(crate) clock: ManualClock,
+    pub(crate) replica: Replica,
+}
+
+impl Replica {
+    async fn start(url: &str, clock: Arc<dyn Clock>) -> Self {
+        // Shown with a test that fails; the first one of the process sets it up.
+        tracing_subscriber::fmt()
+            .with_env_filter("warn,sqlx=off")
+            .with_test_writer()
+            .try_init()
+            .ok();
+        let flags = Flags {
+            database_url: Some(url.to_owned()),
+            listen: Some("127.0.0.1:0".parse().unwrap()),
+        };
+        let environment = [
+            ("BELLRINGER__STORE__HOT_CONNECTIONS", "3"),
+            ("BELLRINGER__STORE__READ_CONNECTIONS", "3"),
+            ("BELLRINGER__WATCH__RECONCILE_INTERVAL", "200ms"),
+            ("BELLRINGER__WATCH__BUFFER", "16"),
+        ];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let config = Config::load(None, environment.into_iter(), &flags).unwrap();
+        let app = App::start_with(&config, clock).await.unwrap();
+        let address = format!("http://{}", app.local_addr());
+        let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
+        Self { app, channel }
+    }
+
+    pub(crate) fn tasks(&self) -> TaskServiceClient<Channel> {
+        TaskServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn workers(&self) -> WorkerServiceClient<Channel> {
+        WorkerServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn queues(&self) -> QueueServiceClient<Channel> {
+        QueueServiceClient::new(self.channel.clone())
+    }
+}
+
+impl TestServer {
+    /// A replica whose time, and whose database's time, stands still until the test moves it.
+    pub(crate) async fn start() -> Self {
+        let url = fresh_database().await;
+        let clock = ManualClock::new(SystemClock.now());
+        let replica = Replica::start(&url, Arc::new(clock.clone())).await;
+        Self { url, clock, replica }
+    }
+
+    /// Another replica on the same database and clock.
+    pub(crate) async fn another(&self) -> Replica {
+        Replica::start(&self.url, Arc::new(self.clock.clone())).await
+    }
+
+    pub(crate) fn tasks(&self) -> TaskServiceClient<Channel> {
+        self.replica.tasks()
+    }
+
+    pub(crate) fn workers(&self) -> WorkerServiceClient<Channel> {
+        self.replica.workers()
+    }
+
+    pub(crate) fn queues(&self) -> QueueServiceClient<Channel> {
+        self.replica.queues()
+    }
+
+    /// Moves the clock, and does what is due then.
+    pub(crate) async fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        let engine = self.replica.app.engine();
+        engine.upkeep.reap_once(true).await.unwrap();
+        engine.upkeep.promote_once().await.unwrap();
+    }
+
+    /// Submits a task and answers with its id.
+    pub(crate) async fn submit(&self, task: pb::TaskSpec) -> String {
+        self.try_submit(task, "").await.unwrap().task_id
+    }
+
+    /// Submits a task with an idempotency key.
+    pub(crate) async fn try_submit(
+        &self,
+        task: pb::TaskSpec,
+        key: &str,
+    ) -> Result<pb::SubmitResponse, Status> {
+        let request = pb::SubmitRequest {
+            namespace: String::new(),
+            task: Some(task),
+            idempotency_key: key.to_owned(),
+        };
+        Ok(self.tasks().submit(request).await?.into_inner())
+    }
+
+    /// A task, with everything.
+    pub(crate) async fn get(&self, id: &str) -> pb::Task {
+        let request = pb::GetTaskRequest { task_id: id.to_owned(), ..Default::default() };
+        self.tasks().get(request).await.unwrap().into_inner().task.unwrap()
+    }
+
+    /// The state of a task.
+    pub(crate) async fn state(&self, id: &str) -> pb::TaskState {
+        self.get(id).await.state()
+    }
+
+    /// Waits until a task is finished, and answers with it.
+    pub(crate) async fn finished(&self, id: &str) -> pb::Task {
+        let timeout = Some(prost_types::Duration { seconds: 20, nanos: 0 });
+        let request = pb::WaitTaskRequest { task_id: id.to_owned(), timeout, ..Default::default() };
+        let answer = self.tasks().wait(request).await.unwrap().into_inner();
+        assert!(answer.finished, "not finished in time: {:?}", answer.task);
+        answer.task.unwrap()
+    }
+
+    /// Asks for a cancel.
+    pub(crate) async fn cancel(&self, id: &str) -> pb::Task {
+        let request = pb::CancelTaskRequest {
+            task_id: id.to_owned(),
+            reason: "no longer wanted".to_owned(),
+            ..Default::default()
+        };
+        self.tasks().cancel(request).await.unwrap().into_inner().task.unwrap()
+    }
+
+    /// Leases with the unary twin.
+    pub(crate) async fn lease(&self, most: u32) -> pb::LeaseResponse {
+        let wait = Some(prost_types::Duration { seconds: 5, nanos: 0 });
+        let request = pb::LeaseRequest { max_tasks: most, wait, ..Default::default() };
+        self.workers().lease(request).await.unwrap().into_inner()
+    }
+
+    /// A connection of the test's own to the database.
+    pub(crate) async fn database(&self) -> sqlx::PgConnection {
+        use sqlx::Connection as _;
+        sqlx::PgConnection::connect(&self.url).await.unwrap()
+    }
+}
+
+/// The reason in a status: `LEASE_LOST` and the like.
+pub(crate) fn reason(status: &Status) -> String {
+    let info = status.get_details_error_info();
+    info.unwrap_or_else(|| panic!("no ErrorInfo in {status:?}")).reason
+}
