@@ -1,0 +1,144 @@
+//! What every command needs: the connection, the namespace, the output.
+
+use std::time::Duration;
+
+use bellringer_api::v1::{
+    queue_service_client::QueueServiceClient, task_service_client::TaskServiceClient,
+    worker_service_client::WorkerServiceClient,
+};
+use tokio::time::{Instant, sleep, timeout_at};
+use tonic::{
+    Response, Status,
+    transport::{Channel, ClientTlsConfig, Endpoint},
+};
+
+use crate::{cli::Global, exit::Exit, failure::Failure, output::Output, time::friendly};
+
+/// Longest time for one call unless `--timeout` says otherwise.
+const CALL: Duration = Duration::from_secs(30);
+
+/// Waits before a call is made again when the server is away for a moment.
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(100), Duration::from_millis(300), Duration::from_millis(900)];
+
+/// Largest answer: a task with payload, result and late results of its attempts.
+const LARGEST_ANSWER: usize = 256 << 20;
+
+/// One run of `bellctl`.
+pub(crate) struct App {
+    channel: Channel,
+    pub(crate) server: String,
+    pub(crate) namespace: String,
+    pub(crate) out: Output,
+    /// As given on the command line.
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl App {
+    /// Reads the options; connects at the first call.
+    ///
+    /// # Errors
+    /// The address is not one.
+    pub(crate) fn new(global: &Global) -> Result<Self, Failure> {
+        let channel = connect(&global.server)?;
+        Ok(Self {
+            channel,
+            server: global.server.clone(),
+            namespace: global.namespace.clone(),
+            out: Output::new(global.output, global.quiet, global.no_color),
+            timeout: global.timeout.map(|length| length.0),
+        })
+    }
+
+    /// The connection, for services of others.
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    pub(crate) fn tasks(&self) -> TaskServiceClient<Channel> {
+        TaskServiceClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    pub(crate) fn queues(&self) -> QueueServiceClient<Channel> {
+        QueueServiceClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    pub(crate) fn workers(&self) -> WorkerServiceClient<Channel> {
+        WorkerServiceClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    /// Makes one call, within the time for one call.
+    pub(crate) async fn call<T>(
+        &self,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, Failure> {
+        self.call_within(self.call_time(), call).await
+    }
+
+    /// Makes one call that may take up to `limit`.
+    pub(crate) async fn call_within<T>(
+        &self,
+        limit: Duration,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, Failure> {
+        let Ok(answer) = timeout_at(Instant::now() + limit, call).await else {
+            return Err(self.no_answer(limit));
+        };
+        Ok(answer?.into_inner())
+    }
+
+    /// Makes a call that can be repeated safely; does so when the server is away for a moment.
+    pub(crate) async fn repeat<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let end = Instant::now() + self.call_time();
+        for pause in PAUSES {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.call_within(left, call()).await {
+                Err(failure) if failure.is_passing() => {
+                    let pause = failure.retry_after.unwrap_or(pause);
+                    if Instant::now() + pause >= end {
+                        return Err(failure);
+                    }
+                    sleep(pause).await;
+                }
+                result => return result,
+            }
+        }
+        self.call_within(end.saturating_duration_since(Instant::now()), call()).await
+    }
+
+    fn call_time(&self) -> Duration {
+        self.timeout.unwrap_or(CALL)
+    }
+
+    fn no_answer(&self, limit: Duration) -> Failure {
+        // Of a call that was made again, the last part alone would look odd.
+        let limit = limit.max(self.timeout.unwrap_or_default());
+        let text = format!("no answer from {} within {}", self.server, friendly(limit));
+        Failure::new(Exit::TimedOut, text).next("try again, or allow more time with --timeout")
+    }
+}
+
+fn connect(server: &str) -> Result<Channel, Failure> {
+    let wrong = |error: tonic::transport::Error| {
+        Failure::usage(format!("{server:?} is no address of a server: {error}"))
+            .next("write it as http://HOST:PORT, or https://HOST:PORT for TLS")
+    };
+    if !server.starts_with("http://") && !server.starts_with("https://") {
+        return Err(Failure::usage(format!("{server:?} is no address of a server"))
+            .next("write it as http://HOST:PORT, or https://HOST:PORT for TLS"));
+    }
+    let mut endpoint = Endpoint::from_shared(server.to_owned()).map_err(wrong)?;
+    if server.starts_with("https://") {
+        let tls = ClientTlsConfig::new().with_native_roots();
+        endpoint = endpoint.tls_config(tls).map_err(wrong)?;
+    }
+    // Streams notice a connection that died silently by the pings that stay unanswered.
+    Ok(endpoint
+        .connect_timeout(Duration::from_secs(10))
+        .http2_keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(20))
+        .connect_lazy())
+}
