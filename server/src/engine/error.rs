@@ -25,7 +25,7 @@ pub enum Error {
     #[error("the unique key is held by task {0}")]
     UniqueKeyConflict(TaskId),
     /// Only finished tasks can be retried.
-    #[error("task {task} is not finished, it is {state:?}; only finished tasks can be retried")]
+    #[error("task {task} is not finished, it is {}; only finished tasks can be retried", .state.name())]
     TaskNotFinished {
         /// The task.
         task: TaskId,

@@ -260,8 +260,10 @@ async fn serve(
     if ended == End::Goodbye {
         // What is still to be said goes out before the stream ends.
         let last = session.outbox.take();
-        let acks = last.acks.into_iter().map(convert::pb_ack).collect();
-        send(sender, Answer::Acks(pb::Acks { acks })).await.ok();
+        if !last.acks.is_empty() {
+            let acks = last.acks.into_iter().map(convert::pb_ack).collect();
+            send(sender, Answer::Acks(pb::Acks { acks })).await.ok();
+        }
         connection.goodbye().await?;
     }
     Ok(())
