@@ -7,6 +7,7 @@ mod support;
 mod cancel;
 mod lease;
 mod list;
+mod process;
 mod queues;
 mod retention;
 mod retry;

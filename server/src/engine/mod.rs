@@ -134,6 +134,7 @@ impl Engine {
             workers: workers.clone(),
             hub: hub.clone(),
             hints: hints.clone(),
+            poll_interval: settings.poll_interval,
             name: settings.replica_name.clone(),
         });
 

@@ -38,7 +38,6 @@ struct Known {
     names: HashMap<i32, Namespace>,
     lanes: HashMap<i32, Arc<Lane>>,
     by_name: HashMap<Name, Arc<Lane>>,
-    last_namespace: i32,
     last_lane: i32,
 }
 
@@ -64,18 +63,19 @@ impl Registry {
     }
 
     /// Reads what was added, or everything.
-    pub async fn refresh(&self, everything: bool) -> Result<(), Error> {
-        let (namespace, lane) = if everything {
-            (0, 0)
+    pub(super) async fn refresh(&self, everything: bool) -> Result<(), Error> {
+        let last = if everything { 0 } else { self.read(|known| known.last_lane - OVERLAP) };
+        let lanes = self.store.lanes(last.max(0)).await?;
+        let is_stranger =
+            |known: &Known| lanes.iter().any(|lane| !known.names.contains_key(&lane.namespace));
+        let namespaces = if everything || self.read(is_stranger) {
+            self.store.namespaces(0).await?
         } else {
-            self.read(|known| (known.last_namespace - OVERLAP, known.last_lane - OVERLAP))
+            Vec::new()
         };
-        let namespaces = self.store.namespaces(namespace.max(0)).await?;
-        let lanes = self.store.lanes(lane.max(0)).await?;
         let is_new = self.write(|known| {
             for (id, name) in namespaces {
                 if let Ok(name) = Namespace::parse(&name) {
-                    known.last_namespace = known.last_namespace.max(id);
                     known.namespaces.insert(name.clone(), id);
                     known.names.insert(id, name);
                 }
@@ -114,8 +114,16 @@ impl Registry {
         if let Some(id) = self.read(|known| known.namespaces.get(name).copied()) {
             return Ok(Some(id));
         }
-        self.refresh(false).await?;
-        Ok(self.read(|known| known.namespaces.get(name).copied()))
+        for (id, found) in self.store.namespaces(0).await? {
+            if found == name.as_str() {
+                self.write(|known| {
+                    known.namespaces.insert(name.clone(), id);
+                    known.names.insert(id, name.clone());
+                });
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
     }
 
     /// The number of a namespace, which is made if need be.
@@ -124,8 +132,7 @@ impl Registry {
             return Ok(id);
         }
         self.store.add_namespace(name.as_str()).await?;
-        self.refresh(true).await?;
-        self.read(|known| known.namespaces.get(name).copied()).ok_or(Error::StoreUnavailable)
+        self.find_namespace(name).await?.ok_or(Error::StoreUnavailable)
     }
 
     /// A lane, which is made if need be, with its queue and namespace.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
@@ -33,30 +34,39 @@ pub(super) struct Replicas {
     pub hub: Arc<WatchHub>,
     /// What it tells of others.
     pub hints: Arc<Hints>,
+    /// How often it looks for new lanes while workers are connected.
+    pub(super) poll_interval: Duration,
     /// Name of this replica, for people.
     pub name: String,
 }
 
 impl Replicas {
-    /// Says that this replica lives, until stopped.
+    /// Says that this replica lives, and looks for new lanes, until stopped.
     pub(super) async fn beat(&self, stop: CancellationToken) {
-        self.hints.hello();
         let mut was_watched = false;
+        let mut next_beat = Instant::now();
+        let mut is_new = true;
         loop {
-            if let Err(error) = self.beat_once().await {
-                tracing::debug!(%error, "failed to say that this replica lives");
+            let is_watched = self.hub.is_watched();
+            if Instant::now() >= next_beat || is_watched != was_watched {
+                next_beat = Instant::now() + BEATS_EVERY;
+                if let Err(error) = self.beat_once().await {
+                    tracing::debug!(%error, "failed to say that this replica lives");
+                } else if std::mem::take(&mut is_new) || is_watched && !was_watched {
+                    // After the row is there to be seen: the others look at once.
+                    self.hints.hello();
+                }
+                was_watched = is_watched;
             }
-            if let Err(error) = self.registry.refresh(false).await {
+            if self.workers.connected() > 0
+                && let Err(error) = self.registry.refresh(false).await
+            {
                 tracing::debug!(%error, "failed to look for new lanes");
             }
-            if self.hub.is_watched() && !was_watched {
-                self.hints.hello();
-            }
-            was_watched = self.hub.is_watched();
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.hub.began.notified() => {}
-                () = tokio::time::sleep(BEATS_EVERY) => {}
+                () = tokio::time::sleep(self.poll_interval) => {}
             }
         }
         if let Err(error) = self.store.replica_leave(self.hints.replica()).await {

@@ -3,6 +3,7 @@
 
 pub(crate) mod make;
 pub(crate) mod postgres;
+pub(crate) mod process;
 pub(crate) mod server;
 pub(crate) mod worker;
 

@@ -1,0 +1,114 @@
+//! The real programs, as processes that can be killed and frozen.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tonic::transport::Channel;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+/// Long enough for a loaded machine; tests that pass never wait for it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A program of this workspace, built if need be.
+pub(crate) fn program(name: &str) -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let folder = BUILT.get_or_init(|| {
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "--bins"])
+            .args(["-p", "bellringer-server", "-p", "bellringer-client"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status()
+            .unwrap();
+        assert!(built.success(), "the programs do not build");
+        let test = std::env::current_exe().unwrap();
+        test.parent().unwrap().parent().unwrap().to_owned()
+    });
+    folder.join(name)
+}
+
+/// A child that does not outlive the test.
+pub(crate) struct Process(pub(crate) Child);
+
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self(command.stdin(Stdio::null()).spawn().unwrap())
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.0.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Kills it as `kill -9` does.
+    pub(crate) fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Waits for its end and answers with the exit code.
+    pub(crate) async fn exit_code(&mut self) -> Option<i32> {
+        let mut code = None;
+        eventually("the process ends", || {
+            code = self.0.try_wait().unwrap();
+            std::future::ready(code.is_some())
+        })
+        .await;
+        code.and_then(|status| status.code())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// `bellringer serve` on a database, ready.
+pub(crate) async fn serve(database: &str, port: u16, settings: &[(&str, &str)]) -> Process {
+    let server = Process::start(
+        Command::new(program("bellringer"))
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+            .env("BELLRINGER_DATABASE_URL", database)
+            .env("BELLRINGER__LOG__LEVEL", "error")
+            .envs(settings.iter().copied()),
+    );
+    let url = address(port);
+    eventually("the server is ready", || async {
+        health(&url, "").await == Some(ServingStatus::Serving)
+    })
+    .await;
+    server
+}
+
+/// The address of a port.
+pub(crate) fn address(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+/// The health of a service of a server, if it answers.
+pub(crate) async fn health(url: &str, service: &str) -> Option<ServingStatus> {
+    let channel = Channel::from_shared(url.to_owned()).unwrap().connect().await.ok()?;
+    let service = service.to_owned();
+    let request = tonic_health::pb::HealthCheckRequest { service };
+    Some(HealthClient::new(channel).check(request).await.ok()?.into_inner().status())
+}
+
+/// Polls until something holds: for what happens in other processes.
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let polled = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, polled).await.is_ok(), "never came true: {what}");
+}
