@@ -270,7 +270,10 @@ select t.id, t.namespace, t.lane, t.priority, t.created_at, t.run_at, t.payload,
        coalesce(f.state, case when i.id is not null then 3::int2 end, s.state, 2::int2) as state,
        coalesce(f.attempt, i.attempt, s.attempt, r.attempt, 0) as attempt,
        coalesce(f.tries, i.tries, s.tries, r.tries, 0) as tries,
-       coalesce(f.started_at, i.started_at) as started_at,
+       coalesce(f.started_at, i.started_at,
+                (select a.started_at from attempt a
+                 where a.id = t.id and a.number = coalesce(f.attempt, s.attempt, r.attempt)))
+           as started_at,
        f.finished_at,
        s.due_at,
        i.cancel_requested_at is not null as is_cancelling,

@@ -193,8 +193,6 @@ fn kibibytes(bytes: usize) -> u32 {
 mod tests {
     use std::sync::Mutex;
 
-    use tokio::sync::Notify;
-
     use super::*;
 
     const LIMITS: Limits = Limits {
@@ -212,14 +210,14 @@ mod tests {
     #[tokio::test]
     async fn what_comes_in_during_a_flush_is_written_together_and_answered_after_it() {
         let sizes = Arc::new(Mutex::new(Vec::new()));
-        let open = Arc::new(Notify::new());
+        let open = Arc::new(Semaphore::new(0));
         let (handle, writer) = batcher(LIMITS, unit, {
             let (sizes, open) = (sizes.clone(), open.clone());
             move |items: Vec<u32>| {
                 sizes.lock().unwrap().push(items.len());
                 let open = open.clone();
                 async move {
-                    open.notified().await;
+                    open.acquire().await.unwrap().forget();
                     items.into_iter().map(|item| item * 10).collect()
                 }
             }
@@ -232,11 +230,8 @@ mod tests {
             answers.spawn(async move { handle.submit(item).await.unwrap() });
             tokio::task::yield_now().await;
         }
-        for _ in 0..3 {
-            assert!(answers.try_join_next().is_none() || !sizes.lock().unwrap().is_empty());
-            open.notify_one();
-            tokio::task::yield_now().await;
-        }
+        assert!(answers.try_join_next().is_none(), "nobody is answered before the flush has ended");
+        open.add_permits(3);
         drop(handle);
         let mut all = answers.join_all().await;
         all.sort_unstable();

@@ -78,8 +78,24 @@ impl Source {
     /// Everything that is wrong with them.
     pub fn load(&self) -> Result<Config, Problems> {
         let flags = Flags { listen: self.listen, database_url: self.database_url.clone() };
-        Config::load(self.config.as_deref(), std::env::vars(), &flags)
+        Config::load(self.config.as_deref(), environment()?.into_iter(), &flags)
     }
+}
+
+/// Our variables; what others have set is none of our business.
+fn environment() -> Result<Vec<(String, String)>, Problems> {
+    let mut variables = Vec::new();
+    let mut problems = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        match (name.to_str(), value.into_string()) {
+            (Some(name), Ok(value)) => variables.push((name.to_owned(), value)),
+            (Some(name), Err(_)) if name.starts_with("BELLRINGER_") => {
+                problems.push(format!("{name}: must be UTF-8"));
+            }
+            _ => {}
+        }
+    }
+    if problems.is_empty() { Ok(variables) } else { Err(Problems(problems)) }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The binary `bellringer`.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use bellringer_server::cli::{Cli, Command, Source};
@@ -36,12 +37,18 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "answers of commands")]
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "answers of commands")]
 async fn run(cli: Cli) -> anyhow::Result<()> {
     let mut signals = JoinSet::new();
     match cli.command {
         Command::Version => println!("bellringer {}", env!("CARGO_PKG_VERSION")),
-        Command::CheckConfig(source) => print!("{}", source.load()?),
+        Command::CheckConfig(source) => {
+            let config = source.load()?;
+            for warning in config.warnings() {
+                eprintln!("warning: {warning}");
+            }
+            print!("{config}");
+        }
         Command::Migrate(source) => {
             let config = start(&source)?;
             let applied = app::migrate(&config).await?;
@@ -73,9 +80,13 @@ fn start(source: &Source) -> anyhow::Result<Config> {
     let filter = EnvFilter::try_new(&config.log.level)
         .map_err(|error| anyhow::anyhow!("log.level: {error}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = log.with_ansi(std::io::stderr().is_terminal());
     match config.log.format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
+    }
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
     }
     Ok(config)
 }

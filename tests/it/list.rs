@@ -53,17 +53,23 @@ async fn filters_find_tasks_by_queue_kind_label_and_state() {
 
     let label = [("customer".to_owned(), "7".to_owned())];
     let by_label = pb::TaskFilter { labels: label.into(), ..any() };
-    assert_eq!(list(&test, by_label, 10).await, [seven.clone()]);
+    assert_eq!(list(&test, by_label, 10).await, std::slice::from_ref(&seven));
     let by_queue = pb::TaskFilter { queue: "mail".to_owned(), ..any() };
-    assert_eq!(list(&test, by_queue, 10).await, [mail.clone()]);
+    assert_eq!(list(&test, by_queue, 10).await, std::slice::from_ref(&mail));
     let by_kind = pb::TaskFilter { kind: "other".to_owned(), ..any() };
-    assert_eq!(list(&test, by_kind, 10).await, [other.clone()]);
+    assert_eq!(list(&test, by_kind, 10).await, std::slice::from_ref(&other));
     let by_state = |states: &[pb::TaskState]| pb::TaskFilter {
         states: states.iter().map(|state| (*state).into()).collect(),
         ..any()
     };
-    assert_eq!(list(&test, by_state(&[pb::TaskState::Cancelled]), 10).await, [eight.clone()]);
-    assert_eq!(list(&test, by_state(&[pb::TaskState::Scheduled]), 10).await, [later.clone()]);
+    assert_eq!(
+        list(&test, by_state(&[pb::TaskState::Cancelled]), 10).await,
+        std::slice::from_ref(&eight)
+    );
+    assert_eq!(
+        list(&test, by_state(&[pb::TaskState::Scheduled]), 10).await,
+        std::slice::from_ref(&later)
+    );
     let ready = list(&test, by_state(&[pb::TaskState::Ready]), 1).await;
     assert_eq!(ready, [other, mail, seven]);
     let mixed = by_state(&[pb::TaskState::Cancelled, pb::TaskState::Scheduled]);

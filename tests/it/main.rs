@@ -5,6 +5,7 @@
 mod support;
 
 mod cancel;
+mod hostile;
 mod lease;
 mod list;
 mod process;

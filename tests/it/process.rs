@@ -127,7 +127,7 @@ async fn kill_9_of_the_server_at_random_moments_loses_no_acknowledged_task() {
     assert!(lost.is_empty(), "{} acknowledged tasks are lost", lost.len());
     let succeeded = acknowledged.iter().filter(|id| results[*id].0 == 5).count();
     assert_eq!(succeeded, acknowledged.len());
-    let evidence = evidence.lock().unwrap();
+    let evidence = std::mem::take(&mut *evidence.lock().unwrap());
     for (task, attempt, started) in evidence.iter() {
         let (_, finished) = results[task];
         assert!(*started <= finished, "attempt {attempt} of {task} began after its end");

@@ -39,3 +39,119 @@ async fn every_statement_fits_the_schema() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Statements of the hot path, and whether they run on the connections for reading.
+const HOT: [(&str, bool); 12] = [
+    ("tasks/submit", false),
+    ("tasks/claim", false),
+    ("tasks/claim_oldest", false),
+    ("tasks/complete", false),
+    ("tasks/settle", false),
+    ("tasks/cancel", false),
+    ("tasks/report_progress", false),
+    ("sessions/beat", false),
+    ("upkeep/promote", false),
+    ("upkeep/orphans", false),
+    ("tasks/get", true),
+    ("watch/revisions", true),
+];
+/// Tables that may be large, or full of dead rows.
+const LARGE: [&str; 6] = ["task", "ready", "scheduled", "inflight", "result", "progress"];
+
+/// A queue's tables are empty when statistics are taken, so plans must not depend on them: whether the
+/// tables were vacuumed empty or are full, no table is read whole, and the arrays of a batch are joined
+/// by hash, never row by row.
+#[tokio::test]
+async fn hot_plans_are_sound_on_empty_and_on_full_tables() {
+    let mut database = PgConnection::connect(&fresh_database().await).await.unwrap();
+    run(&mut database, "vacuum analyze").await;
+    let empty = plans(&mut database).await;
+    run(
+        &mut database,
+        "insert into task (id, namespace, lane, priority, created_at, run_at, payload)
+         select gen_random_uuid(), 1, n % 3, 5, now(), now(), 'x' from generate_series(1, 30000) n;
+         insert into ready (lane, priority, run_at, id, namespace, attempt, tries, flags)
+         select lane, priority, run_at, id, 1, 0, 0, 0 from task limit 10000;
+         insert into inflight (id, namespace, lane, priority, run_at, session, worker, attempt,
+                               tries, flags, started_at)
+         select id, 1, lane, 5, now(), id, 'w', 1, 1, 0, now() from task offset 10000 limit 10000;
+         insert into result (id, namespace, lane, state, attempt, tries, finished_at)
+         select id, 1, lane, 5, 1, 1, now() from task offset 20000;
+         insert into scheduled (id, due_at, state, lane, priority, run_at, namespace, attempt, tries,
+                                flags)
+         select gen_random_uuid(), now(), 1, 1, 5, now(), 1, 0, 0, 0 from generate_series(1, 10000)",
+    )
+    .await;
+    run(&mut database, "analyze").await;
+
+    let full = plans(&mut database).await;
+    for (name, plan) in empty.iter().chain(&full) {
+        for table in LARGE.iter().filter(|_| name != "upkeep/orphans") {
+            let whole = plan.lines().any(|line| {
+                line.contains(&format!("Seq Scan on {table} "))
+                    || line.ends_with(&format!("Seq Scan on {table}"))
+            });
+            assert!(!whole, "{name} reads {table} whole:\n{plan}");
+        }
+        if ["tasks/complete", "tasks/settle", "tasks/report_progress"].contains(&name.as_str()) {
+            assert!(!plan.contains("Nested Loop"), "{name} joins row by row:\n{plan}");
+        }
+    }
+    let version: String = sqlx::query_scalar("select current_setting('server_version_num')")
+        .fetch_one(&mut database)
+        .await
+        .unwrap();
+    if version.starts_with("15") {
+        let all: Vec<String> =
+            empty.iter().map(|(name, plan)| format!("-- {name}\n{plan}\n")).collect();
+        insta::assert_snapshot!("hot_plans", all.join("\n"));
+    } else {
+        println!("SKIPPED the literal plans: they are of PostgreSQL 15, this is {version}");
+    }
+}
+
+async fn run(database: &mut PgConnection, statements: &'static str) {
+    sqlx::raw_sql(statements).execute(database).await.unwrap();
+}
+
+/// The plans, under the settings of the service's connections.
+async fn plans(database: &mut PgConnection) -> Vec<(String, String)> {
+    run(
+        database,
+        "set enable_seqscan = off; set enable_mergejoin = off; set jit = off;
+         set plan_cache_mode = force_generic_plan",
+    )
+    .await;
+    let mut plans = Vec::new();
+    for (name, is_read) in HOT {
+        let off = if is_read { ("hashjoin", "nestloop") } else { ("nestloop", "hashjoin") };
+        let text = statements::ALL.iter().find(|(other, _)| *other == name).unwrap().1;
+        let arguments = (1..30).take_while(|n| text.contains(&format!("${n}"))).count();
+        let nulls = vec!["null"; arguments].join(", ");
+        let bitmaps = if is_read { "on" } else { "off" };
+        let settings = format!(
+            "set enable_{} = off; set enable_{} = on; set enable_bitmapscan = {bitmaps}",
+            off.0, off.1
+        );
+        let prepare = format!("{settings}; deallocate all; prepare hot as {text}");
+        sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *database).await.unwrap();
+        let explain = AssertSqlSafe(format!("explain (costs off) execute hot ({nulls})"));
+        let lines = sqlx::raw_sql(explain).fetch_all(&mut *database).await.unwrap();
+        let lines: Vec<String> = lines.iter().map(|line| sqlx::Row::get(line, 0)).collect();
+        plans.push((name.to_owned(), without_numbers(&lines.join("\n"))));
+    }
+    plans
+}
+
+/// Inner parameters are numbered as the planner happened to look at them: `$12` becomes `$`.
+fn without_numbers(plan: &str) -> String {
+    let mut text = String::with_capacity(plan.len());
+    let mut after_dollar = false;
+    for character in plan.chars() {
+        if !(after_dollar && character.is_ascii_digit()) {
+            text.push(character);
+            after_dollar = character == '$';
+        }
+    }
+    text
+}

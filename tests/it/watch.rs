@@ -72,7 +72,7 @@ async fn g_16_a_watch_begins_with_a_snapshot_shows_changes_and_ends_when_all_is_
     let test = TestServer::start().await;
     let id = test.submit(pb::TaskSpec { retry: retry(2, 0), ..task() }).await;
     let mut watch = Watching::ids(&test.replica, &[&id]).await;
-    assert_eq!(watch.snapshot().await, [id.clone()]);
+    assert_eq!(watch.snapshot().await, std::slice::from_ref(&id));
 
     let mut worker = Worker::connect(&test.replica, 2).await;
     let first = worker.task().await;

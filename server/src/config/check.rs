@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
+use tracing_subscriber::EnvFilter;
+
 use super::Config;
 use super::units::duration_text;
 
@@ -76,12 +79,36 @@ impl Config {
         if self.dispatch.submit_batch > self.dispatch.max_waiting {
             problems.push("dispatch.submit_batch: must not exceed dispatch.max_waiting".to_owned());
         }
-        if !self.server.listen.ip().is_loopback() {
-            tracing::warn!(
-                listen = %self.server.listen,
-                "listening beyond loopback without authentication: whoever reaches it is in control"
-            );
+        let url = self.store.url.expose_secret();
+        let schemes = ["postgres://", "postgresql://"];
+        if !url.is_empty() && !schemes.iter().any(|scheme| url.starts_with(scheme)) {
+            // What it is instead may be a password.
+            problems
+                .push("store.url: must be postgres://user:password@host:port/database".to_owned());
         }
+        if let Err(error) = EnvFilter::try_new(&self.log.level) {
+            problems.push(format!(
+                "log.level: must be error, warn, info, debug, trace or a list of target=level, \
+                 is {:?}: {error}",
+                self.log.level
+            ));
+        }
+    }
+
+    /// What is allowed and yet should be known; to be logged once there is a log.
+    pub fn warnings(&self) -> Vec<String> {
+        let listen = self.server.listen;
+        let mut warnings = Vec::new();
+        if !listen.ip().is_loopback() {
+            warnings.push(format!(
+                "server.listen: {listen} is not a loopback address, and nobody is asked who they \
+                 are: whoever reaches it is in control"
+            ));
+        }
+        if !self.store.url.expose_secret().is_empty() && !self.store.url_file.is_empty() {
+            warnings.push("store.url_file: not used, since store.url is set".to_owned());
+        }
+        warnings
     }
 }
 
@@ -125,13 +152,30 @@ mod tests {
             ("BELLRINGER__STORE__HOT_CONNECTIONS", "many"),
             ("BELLRINGER__STORE__URI", "x"),
             ("BELLRINGER__LEASES__HEARTBEAT_INTERVAL", "20s"),
+            ("BELLRINGER__LOG__LEVEL", "loud=very"),
+            ("BELLRINGER_DATABASE_URL", "canary"),
         ])
         .unwrap_err();
-        for named in
-            ["leases.duration", "fair_share", "payload", "HOT_CONN", "STORE__URI", "heartbeat"]
-        {
+        for named in [
+            "leases.duration",
+            "fair_share",
+            "payload",
+            "HOT_CONN",
+            "STORE__URI",
+            "heartbeat",
+            "log.level",
+            "store.url:",
+        ] {
             assert!(problems.iter().any(|p| p.contains(named)), "{named} in {problems:#?}");
         }
+        assert!(!problems.concat().contains("canary"));
+    }
+
+    #[test]
+    fn what_is_dangerous_is_warned_of() {
+        assert!(load(&[]).unwrap().warnings().is_empty());
+        let open = load(&[("BELLRINGER__SERVER__LISTEN", "[::]:7117")]).unwrap();
+        assert!(open.warnings()[0].starts_with("server.listen"));
     }
 
     #[test]
@@ -150,6 +194,7 @@ mod tests {
     fn passwords_are_never_shown() {
         assert_eq!(redacted("postgres://u:se@cret@h/d"), "postgres://u:[redacted]@h/d");
         assert_eq!(redacted("postgres://h/d?password=x"), "postgres://h/d?[redacted]");
+        assert_eq!(redacted("postgres://u:se?cr@et@h/d?a=b"), "postgres://u:[redacted]@h/d?a=b");
         let config = load(&[("BELLRINGER_DATABASE_URL", "postgres://u:canary@h/d")]).unwrap();
         assert!(!format!("{config} {config:?}").contains("canary"));
     }

@@ -363,18 +363,19 @@ pub fn redacted(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return if url.is_empty() { String::new() } else { "[redacted]".to_owned() };
     };
-    let (rest, query) = match rest.split_once('?') {
-        Some((rest, query)) if query.contains("password") => (rest, "?[redacted]".to_owned()),
-        Some((rest, query)) => (rest, format!("?{query}")),
+    // The last @ ends the credentials: a password may contain one, and, wrongly, anything else.
+    let (credentials, rest) = match rest.rsplit_once('@') {
+        None => (None, rest),
+        Some((credentials, rest)) => (Some(credentials), rest),
+    };
+    let (host, query) = match rest.split_once('?') {
+        Some((host, query)) if query.contains("password") => (host, "?[redacted]".to_owned()),
+        Some((host, query)) => (host, format!("?{query}")),
         None => (rest, String::new()),
     };
-    // The last @ ends the credentials: a password may contain one.
-    match rest.rsplit_once('@') {
-        None => format!("{scheme}://{rest}{query}"),
-        Some((credentials, host)) => {
-            let user = credentials.split(':').next().unwrap_or_default();
-            let password = if credentials.contains(':') { ":[redacted]" } else { "" };
-            format!("{scheme}://{user}{password}@{host}{query}")
-        }
+    match credentials.map(|credentials| credentials.split_once(':').ok_or(credentials)) {
+        None => format!("{scheme}://{host}{query}"),
+        Some(Err(user)) => format!("{scheme}://{user}@{host}{query}"),
+        Some(Ok((user, _))) => format!("{scheme}://{user}:[redacted]@{host}{query}"),
     }
 }

@@ -202,15 +202,13 @@ fn unrecorded(row: &TaskRow, recorded: &[Attempt]) -> Option<Attempt> {
 }
 
 fn task(row: TaskRow, lane: &Lane, attempts: Vec<Attempt>) -> Task {
-    let last = attempts.last();
-    let started_at = row.started_at.or_else(|| last.and_then(|attempt| attempt.started_at));
     Task {
         id: row.id,
         state: row.state,
         revision: revision(row.attempt, row.state, row.is_cancelling, row.progress_seq),
         created_at: row.created_at,
         run_at: row.run_at,
-        started_at,
+        started_at: row.started_at,
         finished_at: row.finished_at,
         due_at: row.due_at,
         attempt: row.attempt,

@@ -20,7 +20,8 @@ pub(super) struct Binaries {
 
 /// Finds the newest usable programs; installs them if there are none and that is allowed.
 pub(super) fn binaries(given: Option<&Path>, install: bool) -> Result<Binaries, Error> {
-    if let Some(dir) = given {
+    let configured = env::var_os("BELLRINGER_PG_BINDIR").map(PathBuf::from);
+    if let Some(dir) = given.or(configured.as_deref()) {
         return look(dir).ok_or_else(|| {
             let dir = dir.display();
             Error::NoBinaries(format!(
@@ -49,11 +50,7 @@ pub(super) fn binaries(given: Option<&Path>, install: bool) -> Result<Binaries, 
 }
 
 fn search() -> Option<Binaries> {
-    let mut dirs: Vec<PathBuf> =
-        env::var_os("BELLRINGER_PG_BINDIR").map(PathBuf::from).into_iter().collect();
-    if let Some(found) = dirs.first().and_then(|dir| look(dir)) {
-        return Some(found);
-    }
+    let mut dirs: Vec<PathBuf> = Vec::new();
     if let Some(dir) = output(Command::new("pg_config").arg("--bindir")) {
         dirs.push(dir.into());
     }
@@ -82,11 +79,14 @@ fn search() -> Option<Binaries> {
                 .map(|child| child.path().join(inner)),
         );
     }
+    // Never what happens to be in the current folder.
+    dirs.retain(|dir| dir.is_absolute());
     dirs.iter().filter_map(|dir| look(dir)).max_by_key(|found| found.major)
 }
 
 /// The programs in a folder, if they are there and run.
 fn look(dir: &Path) -> Option<Binaries> {
+    let dir = std::path::absolute(dir).ok()?;
     let has = |name: &str| dir.join(name).is_file();
     if !has("initdb") || !has("postgres") {
         return None;
@@ -95,7 +95,7 @@ fn look(dir: &Path) -> Option<Binaries> {
     let real = std::fs::canonicalize(dir.join("postgres")).ok()?;
     let dir = match real.parent() {
         Some(parent) if parent.join("initdb").is_file() => parent.to_owned(),
-        _ => dir.to_owned(),
+        _ => dir,
     };
     let text = output(Command::new(dir.join("postgres")).arg("--version"))?;
     let version =
@@ -118,6 +118,8 @@ fn install_postgres() -> bool {
         eprintln!("no PostgreSQL found; running: {program} {}", arguments.join(" "));
         let mut command = Command::new(program);
         command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+        // What it prints is not an answer of ours.
+        command.stdout(std::io::stderr());
         command.status().is_ok_and(|status| status.success())
     };
     let is_root = rustix::process::geteuid().is_root();

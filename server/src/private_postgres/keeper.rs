@@ -2,21 +2,22 @@
 //! the kernel's parent-death signal is sent when that *thread* ends.
 
 use std::fs;
-use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::Signal;
 
 use super::find::Binaries;
 use super::owner::Owner;
 use super::place::Place;
+use super::process::{signal, tie, wait_for};
 use super::{Error, Speed};
 
 /// How long a server may take to be ready, recovery after a crash included.
 const READY: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// The step that another port may help.
+pub(super) const STARTING: &str = "starting postgres";
 
 /// A running server.
 #[derive(Debug)]
@@ -30,13 +31,13 @@ impl Keeper {
     /// Starts the server and waits until it is ready.
     pub(super) fn start(
         binaries: &Binaries,
-        owner: &Owner,
+        owner: Owner,
         place: &Place,
         port: u16,
         speed: Speed,
     ) -> Result<Self, Error> {
         let log_path = place.log();
-        let log = fs::File::create(&log_path).map_err(Error::file(&log_path))?;
+        let log = owner.new_file(&log_path, "")?;
         let mut command = owner.command(&binaries.dir.join("postgres"), place.data_dir());
         command.arg("-D").arg(place.data_dir()).arg("-k").arg(place.socket_dir());
         command.arg("-p").arg(port.to_string());
@@ -45,7 +46,7 @@ impl Keeper {
         }
         let second = log.try_clone().map_err(Error::file(&log_path))?;
         command.stdin(Stdio::null()).stdout(log).stderr(second);
-        prepare_child(&mut command);
+        tie(&mut command, Signal::INT);
 
         let (started, has_started) = mpsc::channel();
         let (stop, stopped) = mpsc::channel();
@@ -59,7 +60,7 @@ impl Keeper {
                 }
             })
             .map_err(Error::file(place.data_dir()))?;
-        let failed = |why: String| Error::Step { step: "starting postgres", why };
+        let failed = |why: String| Error::Step { step: STARTING, why };
         let pid = has_started
             .recv()
             .unwrap_or_else(|_| Err("the keeper's thread ended".to_owned()))
@@ -70,8 +71,6 @@ impl Keeper {
             keeper.stop(Duration::from_secs(5));
             return Err(error);
         }
-        let file = place.starter();
-        fs::write(&file, std::process::id().to_string()).map_err(Error::file(&file))?;
         Ok(keeper)
     }
 
@@ -86,26 +85,24 @@ impl Keeper {
     }
 
     /// PostgreSQL says in `postmaster.pid` when it is ready: line 1 is its pid, line 8 the status.
-    #[expect(clippy::disallowed_methods, reason = "blocking code, outside of any runtime")]
     fn wait_until_ready(&self, place: &Place) -> Result<(), Error> {
         let file = place.data_dir().join("postmaster.pid");
-        let end = std::time::Instant::now() + READY;
-        while std::time::Instant::now() < end {
+        let mut is_ready = false;
+        let has_answered = wait_for(READY, || {
             let text = fs::read_to_string(&file).unwrap_or_default();
             let lines: Vec<&str> = text.lines().map(str::trim).collect();
             let is_ours = lines.first().and_then(|pid| pid.parse().ok()) == Some(self.pid);
-            if is_ours && lines.get(7) == Some(&"ready") {
-                return Ok(());
-            }
-            if self.thread.is_finished() {
-                break;
-            }
-            std::thread::sleep(LOOK_EVERY);
+            is_ready = is_ours && lines.get(7) == Some(&"ready");
+            is_ready || self.thread.is_finished()
+        });
+        if is_ready {
+            return Ok(());
         }
+        let step = if has_answered { STARTING } else { "waiting until postgres is ready" };
         let log = fs::read_to_string(place.log()).unwrap_or_default();
         let tail: Vec<&str> = log.lines().rev().take(10).collect();
         let why = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
-        Err(Error::Step { step: "starting postgres", why })
+        Err(Error::Step { step, why })
     }
 }
 
@@ -127,9 +124,10 @@ fn keep(mut child: Child, stopped: &mpsc::Receiver<Duration>) {
 /// SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one.
 fn end(child: &mut Child, grace: Duration) {
     let pid = i32::try_from(child.id()).unwrap_or_default();
-    for (signal, grace) in [(Signal::INT, grace), (Signal::QUIT, Duration::from_secs(5))] {
-        if let Some(pid) = Pid::from_raw(pid) {
-            kill_process(pid, signal).ok();
+    for (name, grace) in [(Signal::INT, grace), (Signal::QUIT, Duration::from_secs(5))] {
+        // Until it was waited for, its id is nobody else's.
+        if matches!(child.try_wait(), Ok(None)) {
+            signal(pid, name);
         }
         if wait_for(grace, || !matches!(child.try_wait(), Ok(None))) {
             return;
@@ -137,56 +135,6 @@ fn end(child: &mut Child, grace: Duration) {
     }
     child.kill().ok();
     child.wait().ok();
-}
-
-/// Stops a server that is not our child.
-pub(super) fn interrupt(pid: i32, grace: Duration) {
-    for signal in [Signal::INT, Signal::QUIT] {
-        if let Some(pid) = Pid::from_raw(pid) {
-            kill_process(pid, signal).ok();
-        }
-        if wait_for(grace, || !is_alive(pid)) {
-            return;
-        }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "blocking code, outside of any runtime")]
-fn wait_for(grace: Duration, mut is_done: impl FnMut() -> bool) -> bool {
-    let end = std::time::Instant::now() + grace;
-    loop {
-        if is_done() {
-            return true;
-        }
-        if std::time::Instant::now() >= end {
-            return false;
-        }
-        std::thread::sleep(LOOK_EVERY);
-    }
-}
-
-/// Whether a process exists.
-pub(super) fn is_alive(pid: i32) -> bool {
-    Pid::from_raw(pid).is_some_and(|pid| match test_kill_process(pid) {
-        Ok(()) => true,
-        Err(error) => error == rustix::io::Errno::PERM,
-    })
-}
-
-/// The process of the server that uses a data folder, if it lives and is really one.
-pub(super) fn is_server_of(data: &Path) -> Option<i32> {
-    let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
-    let mut lines = text.lines();
-    let pid: i32 = lines.next()?.trim().parse().ok()?;
-    let named = Path::new(lines.next()?.trim());
-    if named != data || !is_alive(pid) {
-        return None;
-    }
-    // Process ids are used again: where the system tells, look at what the process is.
-    match fs::read_to_string(format!("/proc/{pid}/comm")) {
-        Ok(name) if !name.starts_with("postgres") => None,
-        _ => Some(pid),
-    }
 }
 
 fn settings(speed: Speed) -> Vec<&'static str> {
@@ -208,30 +156,4 @@ fn settings(speed: Speed) -> Vec<&'static str> {
         settings.push("shared_buffers=64MB");
     }
     settings
-}
-
-/// Its own process group, so that Ctrl-C in a terminal reaches only us; and on Linux a SIGINT from the
-/// kernel when we die.
-fn prepare_child(command: &mut std::process::Command) {
-    use std::os::unix::process::CommandExt as _;
-    command.process_group(0);
-    #[cfg(target_os = "linux")]
-    {
-        let parent = rustix::process::getpid();
-        #[expect(
-            unsafe_code,
-            reason = "pre_exec; only two system calls are made between fork and exec"
-        )]
-        // SAFETY: prctl and getppid are async-signal-safe; nothing is allocated.
-        unsafe {
-            command.pre_exec(move || {
-                rustix::process::set_parent_process_death_signal(Some(Signal::INT))?;
-                // The parent may have died before the line above.
-                if rustix::process::getppid() != Some(parent) {
-                    return Err(std::io::Error::from(rustix::io::Errno::SRCH));
-                }
-                Ok(())
-            });
-        }
-    }
 }

@@ -6,9 +6,16 @@
 
 mod find;
 mod keeper;
+mod lock;
 mod owner;
 mod place;
+mod process;
+mod sweep;
+#[cfg(test)]
+mod tests;
 
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -68,6 +75,12 @@ pub enum Error {
         /// Who uses it.
         pid: i32,
     },
+    /// The data folder holds something else.
+    #[error(
+        "the folder {0} is not empty, and not one of ours: nothing in it was touched; choose a new \
+         or empty folder with --data-dir, or --temporary"
+    )]
+    Foreign(PathBuf),
     /// A step failed.
     #[error("{step} failed: {why}")]
     Step {
@@ -112,28 +125,30 @@ impl PrivatePostgres {
     /// What is wrong and what to do about it.
     pub fn start(options: &Options) -> Result<Self, Error> {
         let binaries = find::binaries(options.bin_dir.as_deref(), options.install)?;
-        let owner = Owner::choose()?;
-        let place = Place::prepare(&options.data, &binaries, &owner)?;
-        place.initialise(&binaries, &owner)?;
-        let mut last = None;
-        for _ in 0..PORT_TRIES {
+        let owner = Owner::choose();
+        let remedy = "name programs elsewhere with --pg-bin, or open the folder";
+        owner.check_reach(&binaries.dir.join("postgres"), remedy)?;
+        let place = Place::prepare(&options.data, &binaries, owner)?;
+        place.initialise(&binaries, owner, options.speed)?;
+        let tries = if options.port.is_some() { 1 } else { PORT_TRIES };
+        let mut tried = 0;
+        let (keeper, port) = loop {
             let port = options.port.map_or_else(place::free_port, Ok)?;
-            match Keeper::start(&binaries, &owner, &place, port, options.speed) {
-                Ok(keeper) => {
-                    let version = binaries.version.clone();
-                    let server = Self { keeper: Some(keeper), place, port, version };
-                    place::create_database(&server.place, port)?;
-                    return Ok(server);
-                }
-                Err(error) => last = Some(error),
+            tried += 1;
+            match Keeper::start(&binaries, owner, &place, port, options.speed) {
+                Ok(keeper) => break (keeper, port),
+                Err(Error::Step { step: keeper::STARTING, .. }) if tried < tries => {}
+                Err(error) => return Err(error),
             }
-        }
-        Err(last.unwrap_or(Error::Step { step: "start", why: "no port is free".to_owned() }))
+        };
+        let server = Self { keeper: Some(keeper), place, port, version: binaries.version };
+        place::create_database(&server.place, port)?;
+        Ok(server)
     }
 
     /// URL of a database of the server, over its Unix socket.
     pub fn url(&self, database: &str) -> String {
-        let socket = self.place.socket_dir().display().to_string().replace('/', "%2F");
+        let socket = percent_encoded(self.place.socket_dir());
         format!("postgres://bellringer@localhost:{}/{database}?host={socket}", self.port)
     }
 
@@ -158,7 +173,7 @@ impl PrivatePostgres {
         self.keeper.as_ref().map_or(0, Keeper::pid)
     }
 
-    /// Stops the server, and deletes temporary data.
+    /// Stops the server, within half a minute at most, and deletes temporary data.
     pub fn stop(mut self) {
         self.end();
     }
@@ -166,7 +181,6 @@ impl PrivatePostgres {
     fn end(&mut self) {
         if let Some(keeper) = self.keeper.take() {
             keeper.stop(Duration::from_secs(20));
-            self.place.clean();
         }
     }
 }
@@ -177,34 +191,14 @@ impl Drop for PrivatePostgres {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn options(data: Data) -> Options {
-        Options { bin_dir: None, data, speed: Speed::Throwaway, port: None, install: false }
-    }
-
-    #[test]
-    fn a_temporary_server_starts_and_leaves_nothing_behind() {
-        let server = PrivatePostgres::start(&options(Data::Temporary)).unwrap();
-        let folder = server.data_dir().to_owned();
-        let pid = server.pid();
-        assert!(folder.join("PG_VERSION").exists());
-        server.stop();
-        assert!(!folder.exists());
-        assert!(!keeper::is_alive(pid));
-    }
-
-    #[test]
-    fn kept_data_is_found_again_and_not_shared() {
-        let home = tempfile::Builder::new().prefix("bellringer-kept").tempdir().unwrap();
-        let data = Data::Kept(home.path().join("data"));
-        let first = PrivatePostgres::start(&options(data.clone())).unwrap();
-        let error = PrivatePostgres::start(&options(data.clone())).unwrap_err();
-        assert!(matches!(error, Error::InUse { .. }), "{error}");
-        first.stop();
-        let again = PrivatePostgres::start(&options(data)).unwrap();
-        again.stop();
-    }
+/// A path as a value in a URL.
+fn percent_encoded(path: &Path) -> String {
+    path.as_os_str().as_bytes().iter().fold(String::new(), |mut text, &byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            write!(text, "%{byte:02X}").ok();
+        }
+        text
+    })
 }

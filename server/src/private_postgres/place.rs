@@ -5,14 +5,17 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::Signal;
 
 use super::find::Binaries;
-use super::keeper;
+use super::lock::{self, Lock};
 use super::owner::Owner;
-use super::{Data, Error};
+use super::process::{stop_server_of, tie};
+use super::sweep::{new_folder, new_home, new_name, sweep};
+use super::{Data, Error, Speed};
 
-/// Temporary homes begin so; the process id of their maker follows.
-const TEMPORARY: &str = "bellringer-tmp-";
 /// Longest path of a Unix socket on macOS, with room for the name.
 const LONGEST_SOCKET_DIR: usize = 80;
 
@@ -23,42 +26,47 @@ pub(super) struct Place {
     data: PathBuf,
     socket: PathBuf,
     is_temporary: bool,
+    /// Held for as long as the place is used.
+    lock: Lock,
 }
 
 impl Place {
     /// Makes the folders, and makes sure that nobody else uses them.
-    pub(super) fn prepare(data: &Data, binaries: &Binaries, owner: &Owner) -> Result<Self, Error> {
-        sweep();
-        let (home, is_temporary) = match data {
-            Data::Kept(folder) => (absolute(folder)?, false),
-            Data::Default => (default_home(), false),
+    pub(super) fn prepare(data: &Data, binaries: &Binaries, owner: Owner) -> Result<Self, Error> {
+        sweep(owner);
+        let (home, lock, is_temporary) = match data {
+            Data::Kept(folder) => kept_home(folder, owner)?,
+            Data::Default => kept_home(&default_home(), owner)?,
             Data::Temporary => {
-                let name =
-                    format!("{TEMPORARY}{}-{:08x}", std::process::id(), rand::random::<u32>());
-                (std::env::temp_dir().join(name), true)
+                let (home, lock) = new_home(owner)?;
+                (home, lock, true)
             }
         };
-        fs::create_dir_all(&home).map_err(Error::file(&home))?;
         let mut socket = home.join("socket");
-        if socket.as_os_str().len() > LONGEST_SOCKET_DIR {
-            let name = format!("{TEMPORARY}{}-{:08x}", std::process::id(), rand::random::<u32>());
-            socket = PathBuf::from("/tmp").join(name);
+        if !is_fit_for_a_socket(&socket) {
+            socket = PathBuf::from("/tmp").join(new_name());
         }
         // A newer major version makes a new cluster instead of failing on the old one.
         let data = home.join(format!("pg{}", binaries.major));
-        let place = Self { home, data, socket, is_temporary };
-        place.end_leftover()?;
-        for folder in [&place.home, &place.socket] {
-            fs::create_dir_all(folder).map_err(Error::file(folder))?;
-            let mode = fs::Permissions::from_mode(0o700);
-            fs::set_permissions(folder, mode).map_err(Error::file(folder))?;
-            owner.give(folder)?;
-        }
+        let place = Self { home, data, socket, is_temporary, lock };
+        // Its starter is gone, since we have the lock.
+        stop_server_of(&place.data, Duration::from_secs(20));
+        fs::remove_dir_all(&place.socket).ok();
+        new_folder(&place.socket)?;
+        let mode = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(&place.home, mode).map_err(Error::file(&place.home))?;
+        owner.give(&place.home)?;
+        owner.give(&place.socket)?;
         Ok(place)
     }
 
     /// Makes the cluster, unless it is there.
-    pub(super) fn initialise(&self, binaries: &Binaries, owner: &Owner) -> Result<(), Error> {
+    pub(super) fn initialise(
+        &self,
+        binaries: &Binaries,
+        owner: Owner,
+        speed: Speed,
+    ) -> Result<(), Error> {
         if self.data.join("PG_VERSION").exists() {
             return Ok(());
         }
@@ -67,26 +75,36 @@ impl Place {
         fs::remove_dir_all(&unfinished).ok();
         let password: String = (0..4).map(|_| format!("{:08x}", rand::random::<u32>())).collect();
         let file = self.home.join("password");
-        fs::write(&file, password).map_err(Error::file(&file))?;
-        let mode = fs::Permissions::from_mode(0o600);
-        fs::set_permissions(&file, mode).map_err(Error::file(&file))?;
-        owner.give(&file)?;
-        let output = owner
-            .command(&binaries.dir.join("initdb"), &self.home)
+        owner.new_file(&file, &password)?;
+        let is_careful = speed == Speed::Durable && !self.is_temporary;
+        let mut command = owner.command(&binaries.dir.join("initdb"), &self.home);
+        command
             .args(["--username=bellringer", "--auth-local=trust", "--auth-host=scram-sha-256"])
-            .args(["--encoding=UTF8", "--locale=C", "--no-sync"])
+            .args(["--encoding=UTF8", "--locale=C"])
+            .args((!is_careful).then_some("--no-sync"))
             .arg("--pwfile")
             .arg(&file)
             .arg("--pgdata")
             .arg(&unfinished)
-            .stdin(Stdio::null())
-            .output()
-            .map_err(Error::file(&binaries.dir.join("initdb")))?;
+            .stdin(Stdio::null());
+        tie(&mut command, Signal::TERM);
+        let output = command.output().map_err(Error::file(&binaries.dir.join("initdb")))?;
         if !output.status.success() {
             let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             return Err(Error::Step { step: "initdb", why });
         }
-        fs::rename(&unfinished, &self.data).map_err(Error::file(&self.data))
+        fs::rename(&unfinished, &self.data).map_err(Error::file(&self.data))?;
+        if is_careful {
+            let home = fs::File::open(&self.home).map_err(Error::file(&self.home))?;
+            home.sync_all().map_err(Error::file(&self.home))?;
+        }
+        Ok(())
+    }
+
+    /// Lets others in, as our end does.
+    #[cfg(test)]
+    pub(super) fn abandon(&self) {
+        self.lock.release();
     }
 
     pub(super) fn data_dir(&self) -> &Path {
@@ -104,63 +122,44 @@ impl Place {
     pub(super) fn password(&self) -> Option<String> {
         fs::read_to_string(self.home.join("password")).ok()
     }
+}
 
-    /// Who started the server that uses the place.
-    pub(super) fn starter(&self) -> PathBuf {
-        self.home.join("started-by")
-    }
-
-    /// Deletes what is temporary.
-    pub(super) fn clean(&self) {
-        fs::remove_file(self.starter()).ok();
+impl Drop for Place {
+    /// Deletes what is temporary, and lets others in.
+    fn drop(&mut self) {
         if !self.socket.starts_with(&self.home) {
             fs::remove_dir_all(&self.socket).ok();
         }
         if self.is_temporary {
             fs::remove_dir_all(&self.home).ok();
         }
-    }
-
-    /// Stops a server that was left behind by a starter that is gone; refuses if the starter lives.
-    fn end_leftover(&self) -> Result<(), Error> {
-        let starter =
-            fs::read_to_string(self.starter()).ok().and_then(|text| text.trim().parse().ok());
-        if let Some(pid) = starter
-            && keeper::is_alive(pid)
-            && keeper::is_server_of(&self.data).is_some()
-        {
-            return Err(Error::InUse { folder: self.home.clone(), pid });
-        }
-        if let Some(server) = keeper::is_server_of(&self.data) {
-            keeper::interrupt(server, std::time::Duration::from_secs(20));
-        }
-        Ok(())
+        self.lock.release();
     }
 }
 
-/// Deletes the temporary homes of processes that are gone.
-fn sweep() {
-    for folder in [std::env::temp_dir(), PathBuf::from("/tmp")] {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let pid = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY));
-            let pid = pid.and_then(|rest| rest.split('-').next()?.parse::<i32>().ok());
-            let Some(pid) = pid else { continue };
-            if keeper::is_alive(pid) {
-                continue;
-            }
-            for data in fs::read_dir(entry.path()).into_iter().flatten().flatten() {
-                if let Some(server) = keeper::is_server_of(&data.path()) {
-                    keeper::interrupt(server, std::time::Duration::from_secs(5));
-                }
-            }
-            fs::remove_dir_all(entry.path()).ok();
-        }
+/// Makes or finds a home that is kept, and locks it. Only a folder of ours is used: its owner and
+/// permissions change.
+fn kept_home(folder: &Path, owner: Owner) -> Result<(PathBuf, Lock, bool), Error> {
+    fs::create_dir_all(folder).map_err(Error::file(folder))?;
+    // PostgreSQL, too, names its folder without links and dots.
+    let home = fs::canonicalize(folder).map_err(Error::file(folder))?;
+    owner.check_reach(&home, "choose a folder elsewhere with --data-dir, or --temporary")?;
+    let is_ours = [lock::NAME, "password"].iter().any(|name| home.join(name).exists());
+    let mut entries = fs::read_dir(&home).map_err(Error::file(&home))?;
+    // An empty disk has this one.
+    let is_empty = entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == "lost+found"));
+    if !is_ours && !is_empty {
+        return Err(Error::Foreign(home));
     }
+    let lock = Lock::take(&home)?;
+    Ok((home, lock, false))
 }
 
-fn absolute(folder: &Path) -> Result<PathBuf, Error> {
-    std::path::absolute(folder).map_err(Error::file(folder))
+/// Short enough, and with nothing that means something in PostgreSQL's list of folders.
+fn is_fit_for_a_socket(folder: &Path) -> bool {
+    folder
+        .to_str()
+        .is_some_and(|text| text.len() <= LONGEST_SOCKET_DIR && !text.contains([',', '"']))
 }
 
 /// Root's own home is closed to the server's user, so root keeps data elsewhere.
@@ -168,9 +167,9 @@ fn default_home() -> PathBuf {
     if rustix::process::geteuid().is_root() {
         return PathBuf::from("/var/lib/bellringer/dev");
     }
-    let base = std::env::var_os("XDG_DATA_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")));
+    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base =
+        folder("XDG_DATA_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/share")));
     base.unwrap_or_else(std::env::temp_dir).join("bellringer/dev")
 }
 

@@ -86,9 +86,11 @@ impl Store {
             ("enable_seqscan", "off".to_owned()),
         ]);
         // A queue's tables are empty when statistics are taken, so plans must not depend on them.
-        let hot = options
-            .clone()
-            .options([("enable_nestloop", "off"), ("plan_cache_mode", "force_generic_plan")]);
+        let hot = options.clone().options([
+            ("enable_nestloop", "off"),
+            ("enable_bitmapscan", "off"),
+            ("plan_cache_mode", "force_generic_plan"),
+        ]);
         // Reading goes by id and keyset: index look-ups from the inside out.
         let read = options.options([("enable_hashjoin", "off")]);
         Ok(Self {

@@ -1,11 +1,12 @@
 //! The scenario of `tests/clients/README.md`, with nothing but the generated stubs.
-#![expect(clippy::print_stdout, reason = "prints a line for each step")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "prints a line for each step")]
 
 use std::collections::HashMap;
 use std::env;
+use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use bellringer_api::v1::{
     AttemptOutcome, AttemptReport, CancelTaskRequest, ErrorReason, GetTaskRequest, Goodbye, Hello,
     Payload, Report, SubmitRequest, Succeeded, Task, TaskSpec, TaskState, WatchEvent,
@@ -26,17 +27,22 @@ const LIMIT: Duration = Duration::from_secs(60);
 const KIND: &str = "scenario.greet";
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let server = env::var("BELLRINGER_SERVER").context("BELLRINGER_SERVER is not set")?;
-    tokio::time::timeout(LIMIT, scenario(server))
-        .await
-        .context("FAIL rust: too slow")?
-        .context("FAIL rust")?;
-    println!("PASS rust");
-    Ok(())
+async fn main() -> ExitCode {
+    let outcome = tokio::time::timeout(LIMIT, scenario()).await;
+    match outcome.unwrap_or_else(|_| Err(anyhow!("not done after {LIMIT:?}"))) {
+        Ok(()) => {
+            println!("PASS rust");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("FAIL rust: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
-async fn scenario(server: String) -> anyhow::Result<()> {
+async fn scenario() -> anyhow::Result<()> {
+    let server = env::var("BELLRINGER_SERVER").context("BELLRINGER_SERVER is not set")?;
     let channel = Endpoint::new(server)?.connect().await?;
     let queue = format!("clients-rust-{}", &Uuid::new_v4().simple().to_string()[..8]);
     let mut tasks = TaskServiceClient::new(channel.clone());

@@ -22,8 +22,12 @@ impl Cluster {
     fn start() -> Self {
         let (url, server) = match std::env::var("BELLRINGER_TEST_DATABASE_URL") {
             Ok(url) => {
-                let (server, rest) = url.rsplit_once('/').expect("a URL with a database");
-                let query = rest.split_once('?').map_or(String::new(), |(_, q)| format!("?{q}"));
+                // Of a socket, the query has slashes too.
+                let (url, query) = match url.split_once('?') {
+                    Some((url, query)) => (url, format!("?{query}")),
+                    None => (url.as_str(), String::new()),
+                };
+                let (server, _) = url.rsplit_once('/').expect("a URL with a database");
                 (format!("{server}/{{}}{query}"), None)
             }
             Err(_) => {
