@@ -50,6 +50,20 @@ impl App {
         })
     }
 
+    /// The same, for another server.
+    ///
+    /// # Errors
+    /// The address is not one.
+    pub(crate) fn at(&self, server: &str) -> Result<Self, Failure> {
+        Ok(Self {
+            channel: connect(server)?,
+            server: server.to_owned(),
+            namespace: self.namespace.clone(),
+            out: self.out,
+            timeout: self.timeout,
+        })
+    }
+
     /// The connection, for services of others.
     pub(crate) fn channel(&self) -> Channel {
         self.channel.clone()

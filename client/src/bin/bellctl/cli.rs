@@ -73,6 +73,9 @@ pub(crate) enum Command {
     Retry(commands::retry::Retry),
     Queues(commands::queues::Queues),
     Worker(commands::worker::Worker),
+    Bench(commands::bench::Bench),
+    #[command(hide = true)]
+    BenchWorker(commands::bench::runner::BenchWorker),
     Completion(commands::completion::Completion),
     Version(commands::version::Version),
 }

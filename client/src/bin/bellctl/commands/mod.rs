@@ -1,6 +1,7 @@
 //! One file for each command: its options, and what it does.
 
 pub(crate) mod batch;
+pub(crate) mod bench;
 pub(crate) mod cancel;
 pub(crate) mod completion;
 pub(crate) mod get;
@@ -31,6 +32,8 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Failure> {
         Command::Retry(command) => command.run(app).await,
         Command::Queues(command) => command.run(app).await,
         Command::Worker(command) => command.run(app).await,
+        Command::Bench(command) => command.run(app).await,
+        Command::BenchWorker(command) => command.run(app).await,
         Command::Completion(command) => command.run(app),
         Command::Version(command) => command.run(app).await,
     }

@@ -44,7 +44,7 @@ pub(crate) struct Worker {
     #[arg(long, default_value_t = 1, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     concurrency: u32,
-    /// Name of this worker, for people [default: bellctl@HOST:PROCESS]
+    /// Name of this worker, for people; default: bellctl@HOST:PROCESS
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// End after this long: take no more tasks, and finish those that run
