@@ -5,17 +5,22 @@ use std::time::Duration;
 use bellringer_api::v1::queue_service_client::QueueServiceClient;
 use bellringer_api::v1::task_service_client::TaskServiceClient;
 use bellringer_api::v1::worker_service_client::WorkerServiceClient;
-use tonic::transport::{Channel, Endpoint};
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 
+use crate::auth::{Credentials, Token};
 use crate::error::Error;
 
 /// Largest answer that is taken: a page of full tasks.
 const LARGEST_ANSWER: usize = 16 << 20;
 
+/// What the generated clients talk through: the channel, with the token of the client.
+pub type Connection = InterceptedService<Channel, Credentials>;
+
 /// A connection to a server, or to several replicas of it. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Client {
-    channel: Channel,
+    connection: Connection,
     namespace: String,
     pub(crate) request_timeout: Duration,
     pub(crate) auto_idempotency: bool,
@@ -26,13 +31,15 @@ pub struct Client {
 pub struct Builder {
     addresses: String,
     namespace: String,
+    token: Option<Token>,
     connect_timeout: Duration,
     request_timeout: Duration,
     auto_idempotency: bool,
 }
 
 impl Client {
-    /// Connects to `http://host:port`, or to several such addresses with commas between them.
+    /// Connects to `http://host:port`, or to several such addresses with commas between them. With
+    /// `https://` the server must have a certificate that this machine trusts.
     ///
     /// # Errors
     /// If an address is wrong, or a single one cannot be reached.
@@ -45,6 +52,7 @@ impl Client {
         Builder {
             addresses: addresses.into(),
             namespace: String::new(),
+            token: None,
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(30),
             auto_idempotency: false,
@@ -57,18 +65,18 @@ impl Client {
     }
 
     /// The generated client of `TaskService`.
-    pub fn task_service(&self) -> TaskServiceClient<Channel> {
-        TaskServiceClient::new(self.channel.clone()).max_decoding_message_size(LARGEST_ANSWER)
+    pub fn task_service(&self) -> TaskServiceClient<Connection> {
+        TaskServiceClient::new(self.connection.clone()).max_decoding_message_size(LARGEST_ANSWER)
     }
 
     /// The generated client of `QueueService`.
-    pub fn queue_service(&self) -> QueueServiceClient<Channel> {
-        QueueServiceClient::new(self.channel.clone())
+    pub fn queue_service(&self) -> QueueServiceClient<Connection> {
+        QueueServiceClient::new(self.connection.clone()).max_decoding_message_size(LARGEST_ANSWER)
     }
 
     /// The generated client of `WorkerService`.
-    pub fn worker_service(&self) -> WorkerServiceClient<Channel> {
-        WorkerServiceClient::new(self.channel.clone()).max_decoding_message_size(LARGEST_ANSWER)
+    pub fn worker_service(&self) -> WorkerServiceClient<Connection> {
+        WorkerServiceClient::new(self.connection.clone()).max_decoding_message_size(LARGEST_ANSWER)
     }
 }
 
@@ -77,6 +85,14 @@ impl Builder {
     #[must_use]
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = namespace.into();
+        self
+    }
+
+    /// Sends `authorization: Bearer TOKEN` with every call. Over `http://` everybody on the way can
+    /// read it. Default: none.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(Token(token.into()));
         self
     }
 
@@ -102,7 +118,7 @@ impl Builder {
         self
     }
 
-    /// Connects.
+    /// Connects. Of several addresses none is tried before the first call.
     ///
     /// # Errors
     /// As [`Client::connect`].
@@ -112,10 +128,10 @@ impl Builder {
             1 => endpoints.remove(0).connect().await?,
             _ => Channel::balance_list(endpoints.into_iter()),
         };
-        Ok(self.client(channel))
+        self.client(channel)
     }
 
-    /// Connects with the first call.
+    /// Connects with the first call. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// If an address is wrong.
@@ -125,35 +141,90 @@ impl Builder {
             1 => endpoints.remove(0).connect_lazy(),
             _ => Channel::balance_list(endpoints.into_iter()),
         };
-        Ok(self.client(channel))
+        self.client(channel)
     }
 
-    fn client(self, channel: Channel) -> Client {
-        Client {
-            channel,
+    fn client(self, channel: Channel) -> Result<Client, Error> {
+        let credentials = Credentials::try_from(self.token.as_ref())?;
+        Ok(Client {
+            connection: InterceptedService::new(channel, credentials),
             namespace: self.namespace,
             request_timeout: self.request_timeout,
             auto_idempotency: self.auto_idempotency,
-        }
+        })
     }
 
     fn endpoints(&self) -> Result<Vec<Endpoint>, Error> {
         let addresses = self.addresses.split(',').map(str::trim).filter(|text| !text.is_empty());
-        let endpoints = addresses
-            .map(|address| {
-                let endpoint = Endpoint::from_shared(address.to_owned())
-                    .map_err(|error| Error::Address(format!("{address}: {error}")))?;
-                Ok(endpoint
-                    .connect_timeout(self.connect_timeout)
-                    .tcp_nodelay(true)
-                    .http2_keep_alive_interval(Duration::from_secs(20))
-                    .keep_alive_timeout(Duration::from_secs(10))
-                    .keep_alive_while_idle(true))
-            })
-            .collect::<Result<Vec<_>, Error>>()?;
+        let endpoints =
+            addresses.map(|address| self.endpoint(address)).collect::<Result<Vec<_>, Error>>()?;
         if endpoints.is_empty() {
             return Err(Error::Address("none was given".to_owned()));
         }
         Ok(endpoints)
+    }
+
+    fn endpoint(&self, address: &str) -> Result<Endpoint, Error> {
+        let wrong = |why: &dyn std::fmt::Display| Error::Address(format!("{address}: {why}"));
+        let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|error| wrong(&error))?;
+        let endpoint = match endpoint.uri().scheme_str() {
+            Some("http") => endpoint,
+            Some("https") => endpoint
+                .tls_config(ClientTlsConfig::new().with_native_roots())
+                .map_err(|error| wrong(&error))?,
+            _ => return Err(wrong(&"must start with http:// or https://")),
+        };
+        Ok(endpoint
+            .user_agent(concat!("bellringer-client/", env!("CARGO_PKG_VERSION")))
+            .map_err(|error| wrong(&error))?
+            .connect_timeout(self.connect_timeout)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_timeout(Duration::from_secs(10))
+            .keep_alive_while_idle(true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn addresses_are_checked_before_they_are_used() {
+        for good in ["http://127.0.0.1:1", "https://tasks.example", "http://a:1, http://b:2,"] {
+            Client::builder(good).connect_lazy().unwrap();
+        }
+        for (wrong, why) in [
+            ("", "none was given"),
+            ("127.0.0.1:7117", "must start with http"),
+            ("grpc://a:1", "must start with http"),
+            ("http://a:1,http://b c", "http://b c"),
+        ] {
+            let error = Client::builder(wrong).connect_lazy().unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_is_not_shown_and_a_wrong_one_refused() {
+        let builder = Client::builder("http://127.0.0.1:1").token("canary");
+        assert!(!format!("{builder:?}").contains("canary"));
+        let client = builder.connect_lazy().unwrap();
+        assert!(!format!("{client:?}").contains("canary"));
+        let wrong = Client::builder("http://127.0.0.1:1").token("a\nb").connect_lazy();
+        assert!(matches!(wrong, Err(Error::Settings(_))));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_was_never_asked() {
+        let address = "http://127.0.0.1:1";
+        let error = Client::connect(address).await.unwrap_err();
+        assert!(error.is_retryable() && !error.outcome_unknown(), "{error}");
+        assert!(error.to_string().contains("refused"), "{error}");
+        for addresses in [address, "http://127.0.0.1:1,http://127.0.0.1:2"] {
+            let client = Client::builder(addresses).connect_lazy().unwrap();
+            let error = client.submit(crate::NewTask::new("work")).await.unwrap_err();
+            assert!(error.is_retryable() && !error.outcome_unknown(), "{error}");
+        }
     }
 }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use bellringer_api::v1::ErrorReason;
-use tonic::{Code, Status};
+use tonic::{Code, ConnectError, Status};
 use tonic_types::StatusExt as _;
 
 /// Why a call failed.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The server answered with an error, or could not be reached.
     #[error("{}", describe(.0))]
@@ -15,6 +16,12 @@ pub enum Error {
     /// The address is not one.
     #[error("not an address of a server: {0}")]
     Address(String),
+    /// The client or the worker was set up wrongly.
+    #[error("wrong settings: {0}")]
+    Settings(String),
+    /// A value is larger than the server takes.
+    #[error("{0}")]
+    TooLarge(String),
     /// A value cannot be written as JSON, or the JSON is not what was expected.
     #[error("JSON: {0}")]
     Json(String),
@@ -80,7 +87,8 @@ impl Error {
         self.status()?.get_details_retry_info()?.retry_delay
     }
 
-    /// Whether the same call may succeed later, and has certainly not been carried out.
+    /// Whether the same call may succeed later, and has certainly not been carried out: the server
+    /// could not be reached, is stopping, has lost its database, or has too much to do.
     pub fn is_retryable(&self) -> bool {
         match self.code() {
             Some(Code::Unavailable) => !self.outcome_unknown(),
@@ -97,10 +105,26 @@ impl Error {
             (
                 Some(Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown),
                 None,
-            ) => true,
+            ) => !self.status().is_some_and(was_never_sent),
             _ => false,
         }
     }
+
+    /// The limit of a call is over without an answer.
+    pub(crate) fn no_answer() -> Self {
+        Status::deadline_exceeded("the server did not answer in time").into()
+    }
+}
+
+/// Whether there was no connection to send the call over.
+fn was_never_sent(status: &Status) -> bool {
+    causes(status).any(|cause| cause.is::<ConnectError>())
+}
+
+/// What a status came from, outermost first.
+fn causes(status: &Status) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    let first = std::error::Error::source(status);
+    std::iter::successors(first, |cause| cause.source())
 }
 
 /// The reason in a status.
@@ -115,7 +139,16 @@ fn describe(status: &Status) -> String {
             let name = reason.as_str_name().trim_start_matches("ERROR_REASON_");
             format!("{name}: {}", status.message())
         }
-        None => format!("{:?}: {}", status.code(), status.message()),
+        None => {
+            let mut text = format!("{:?}: {}", status.code(), status.message());
+            // The last cause says most: `Connection refused`, not `transport error`.
+            if let Some(cause) = causes(status).last().map(ToString::to_string)
+                && !text.contains(&cause)
+            {
+                text = format!("{text}: {cause}");
+            }
+            text
+        }
     }
 }
 

@@ -32,24 +32,45 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # What is repeated
+//!
+//! Calls that change nothing, or nothing twice, are repeated with backoff while the server is away,
+//! within [`ClientBuilder::request_timeout`]. [`Client::submit`] is repeated only if the task has an
+//! idempotency key ([`NewTask::idempotency_key`], or [`ClientBuilder::auto_idempotency`] for all).
+//! Without one, [`Error::outcome_unknown`] tells whether the task may have been submitted.
+//!
+//! # Names of the protobuf
+//!
+//! Tasks, queues and filters are the generated types of [`api`]; [`from_payload`] and [`to_payload`]
+//! turn their payloads into values and back. What is not wrapped here is reached through
+//! [`Client::task_service`], [`Client::queue_service`] and [`Client::worker_service`].
 
 #![warn(missing_docs, missing_debug_implementations)]
 
+mod auth;
+mod batch;
 mod client;
 mod error;
 mod new_task;
 mod payload;
+mod queues;
 mod retry;
+mod revisions;
 mod tasks;
+mod text;
+mod wait;
 mod watch;
 mod worker;
 
+pub use auth::Credentials;
+pub use batch::BatchError;
 pub use bellringer_api::v1 as api;
-pub use client::{Builder as ClientBuilder, Client};
+pub use client::{Builder as ClientBuilder, Client, Connection};
 pub use error::Error;
 pub use new_task::{NewTask, RetryPolicy};
 pub use payload::{from_payload, to_payload};
-pub use tasks::{BatchError, Submitted};
+pub use tasks::Submitted;
 pub use watch::WatchEvent;
 pub use worker::{
     Builder as WorkerBuilder, Handled, TaskContext, TaskFailure, TaskHandler, Worker,

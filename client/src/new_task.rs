@@ -117,6 +117,12 @@ impl NewTask {
         self
     }
 
+    /// At most one unfinished task holds this key; when it is held, submitting answers with its holder.
+    #[must_use]
+    pub fn unique_key(self, key: impl Into<String>) -> Self {
+        self.unique(key, pb::UniqueConflictPolicy::ReturnExisting)
+    }
+
     /// At most one unfinished task holds this key; `conflict` says what to do when it is held.
     #[must_use]
     pub fn unique(mut self, key: impl Into<String>, conflict: pb::UniqueConflictPolicy) -> Self {

@@ -1,14 +1,19 @@
 //! Watching tasks through lost connections.
 
-use std::collections::HashMap;
+use std::time::Duration;
 
 use bellringer_api::v1 as pb;
 use futures_util::{Stream, stream};
+use tokio::time::timeout;
 use tonic::{Code, Status, Streaming};
 
 use crate::client::Client;
 use crate::error::{Error, reason};
 use crate::retry::Backoff;
+use crate::revisions::Revisions;
+
+/// Longest time without a word; the server sends at least a bookmark about every 10 s.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// What a watch yields.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,12 +33,13 @@ struct Watching {
     client: Client,
     request: pb::WatchTasksRequest,
     stream: Option<Streaming<pb::WatchTasksResponse>>,
-    revisions: HashMap<String, i64>,
+    revisions: Revisions,
     backoff: Backoff,
 }
 
 impl Client {
-    /// Watches one task until it is finished.
+    /// Watches one task until it is finished. Lost connections are waited out, however long; every
+    /// event of a task has a higher revision than the one before.
     pub fn watch_task(
         &self,
         task_id: &str,
@@ -65,7 +71,7 @@ impl Client {
             client: self.clone(),
             request: pb::WatchTasksRequest { namespace: self.namespace().to_owned(), ..request },
             stream: None,
-            revisions: HashMap::new(),
+            revisions: Revisions::new(),
             backoff: Backoff::new(),
         };
         stream::try_unfold(watching, |mut watching| async move {
@@ -78,13 +84,24 @@ impl Watching {
     async fn next(&mut self) -> Result<Option<WatchEvent>, Error> {
         loop {
             let message = match &mut self.stream {
-                Some(stream) => stream.message().await,
-                None => match self.begin().await {
-                    Ok(()) => continue,
-                    Err(status) => Err(status),
-                },
+                Some(stream) => {
+                    let message = timeout(SILENCE, stream.message()).await;
+                    message.unwrap_or_else(|_| Err(silent()))
+                }
+                None => {
+                    match timeout(SILENCE, self.begin()).await.unwrap_or_else(|_| Err(silent())) {
+                        Ok(()) => continue,
+                        Err(status) => Err(status),
+                    }
+                }
             };
             match message {
+                // A filter has no end: somebody on the way has closed the stream.
+                Ok(None) if self.request.filter.is_some() => {
+                    if let Some(event) = self.broken(Status::unavailable("it ended")).await? {
+                        return Ok(Some(event));
+                    }
+                }
                 Ok(None) => return Ok(None),
                 Ok(Some(message)) => {
                     self.backoff = Backoff::new();
@@ -116,17 +133,13 @@ impl Watching {
             self.request.resume_token.clear();
             return Ok(Some(WatchEvent::Gap));
         }
-        let is_slow = reason(&status) == Some(pb::ErrorReason::SlowConsumer);
-        let is_away = matches!(
-            status.code(),
-            Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled
-        ) && reason(&status) != Some(pb::ErrorReason::Internal);
-        if !(is_slow || is_away) {
+        if !is_passing(&status) {
             return Err(status.into());
         }
         let error = Error::from(status);
-        let wait = self.backoff.next(rand::random());
-        tokio::time::sleep(error.retry_after().unwrap_or_default().max(wait)).await;
+        tracing::debug!(%error, "taking the watch up again");
+        let wait = self.backoff.after(&error);
+        tokio::time::sleep(wait).await;
         Ok(None)
     }
 
@@ -137,14 +150,112 @@ impl Watching {
             return Some(WatchEvent::SnapshotEnd);
         }
         let task = message.task?;
-        let before = self.revisions.get(&task.id);
-        if before.is_some_and(|before| *before >= task.revision) {
+        if !self.revisions.is_news(&task.id, task.revision) {
             return None;
         }
-        self.revisions.insert(task.id.clone(), task.revision);
         Some(match kind {
             pb::WatchEvent::Snapshot => WatchEvent::Snapshot(Box::new(task)),
             _ => WatchEvent::Change(Box::new(task)),
         })
+    }
+}
+
+fn silent() -> Status {
+    Status::unavailable("the server is silent")
+}
+
+/// Whether the watch can be taken up again after this.
+fn is_passing(status: &Status) -> bool {
+    use pb::ErrorReason as Reason;
+    match reason(status) {
+        Some(reason) => matches!(
+            reason,
+            Reason::SlowConsumer
+                | Reason::Overloaded
+                | Reason::Draining
+                | Reason::StoreUnavailable
+                | Reason::OutcomeUnknown
+        ),
+        // No word from the server: the connection broke, in one of many ways.
+        None => matches!(
+            status.code(),
+            Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::{ErrorDetails, StatusExt as _};
+
+    use super::*;
+
+    fn watching() -> Watching {
+        Watching {
+            client: Client::builder("http://127.0.0.1:1").connect_lazy().unwrap(),
+            request: pb::WatchTasksRequest::default(),
+            stream: None,
+            revisions: Revisions::new(),
+            backoff: Backoff::new(),
+        }
+    }
+
+    fn message(event: pb::WatchEvent, revision: i64) -> pb::WatchTasksResponse {
+        let task = pb::Task { id: "7".to_owned(), revision, ..Default::default() };
+        let (event, resume_token) = (event.into(), "here".to_owned());
+        pb::WatchTasksResponse { event, task: Some(task), resume_token }
+    }
+
+    fn status(code: Code, reason: &str) -> Status {
+        let mut details = ErrorDetails::new();
+        details.set_error_info(reason, "bellringer.v1", std::collections::HashMap::new());
+        Status::with_error_details(code, "why", details)
+    }
+
+    #[tokio::test]
+    async fn what_was_told_is_not_told_again_after_a_new_beginning() {
+        let mut watching = watching();
+        let mut told = |event, revision| watching.event(message(event, revision));
+        assert!(matches!(told(pb::WatchEvent::Snapshot, 1), Some(WatchEvent::Snapshot(_))));
+        assert!(matches!(told(pb::WatchEvent::Change, 2), Some(WatchEvent::Change(_))));
+        assert_eq!(told(pb::WatchEvent::Snapshot, 2), None);
+        assert_eq!(told(pb::WatchEvent::SnapshotEnd, 2), Some(WatchEvent::SnapshotEnd));
+        assert!(told(pb::WatchEvent::Snapshot, 3).is_some());
+        let bookmark =
+            pb::WatchTasksResponse { task: None, ..message(pb::WatchEvent::Bookmark, 0) };
+        assert_eq!(watching.event(bookmark), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_is_not_honoured_begins_anew_once_and_says_so() {
+        let mut watching = watching();
+        watching.request.resume_token = "old".to_owned();
+        let resync = || status(Code::OutOfRange, "RESYNC");
+        assert_eq!(watching.broken(resync()).await.unwrap(), Some(WatchEvent::Gap));
+        assert!(watching.request.resume_token.is_empty());
+        assert!(watching.broken(resync()).await.is_err(), "without a token it makes no sense");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_passes_is_waited_out_and_the_token_is_kept() {
+        let mut watching = watching();
+        watching.request.resume_token = "here".to_owned();
+        for passing in [
+            status(Code::ResourceExhausted, "SLOW_CONSUMER"),
+            status(Code::Unavailable, "DRAINING"),
+            status(Code::Unavailable, "STORE_UNAVAILABLE"),
+            Status::unavailable("broken pipe"),
+        ] {
+            assert_eq!(watching.broken(passing).await.unwrap(), None);
+            assert_eq!(watching.request.resume_token, "here");
+        }
+        for lasting in [
+            status(Code::NotFound, "TASK_NOT_FOUND"),
+            status(Code::InvalidArgument, "INVALID_ARGUMENT"),
+            status(Code::Internal, "INTERNAL"),
+            Status::unauthenticated("who"),
+        ] {
+            assert!(watching.broken(lasting).await.is_err());
+        }
     }
 }

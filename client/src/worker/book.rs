@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use bellringer_api::v1 as pb;
 use bellringer_api::v1::attempt_report::Outcome;
+use prost::Message as _;
 use tokio::time::Instant;
 
 use super::context::TaskContext;
+use super::failure::TaskFailure;
 
 /// Names one attempt.
 pub(super) type Key = (String, u32);
@@ -16,8 +18,10 @@ pub(super) type Key = (String, u32);
 const REPORTS: usize = 500;
 /// Bytes of reports in one message, unless a single one has more.
 const BYTES: usize = 1 << 20;
-/// Most progress in one message: with a checkpoint of 64 KiB each, 2 MiB.
-const PROGRESS: usize = 32;
+/// Most bytes in one report: below the largest message that the server takes.
+const REPORT: usize = 3 << 20;
+/// Most progress in one message.
+const PROGRESS: usize = 1_000;
 /// How long until a report is made again that the server could not write down.
 const AGAIN: Duration = Duration::from_secs(1);
 /// How long a handler has to stop when its attempt has ended already.
@@ -32,6 +36,9 @@ struct Held {
     due: Option<Instant>,
 }
 
+/// Type of the error of a task whose report was refused.
+const REFUSED: &str = "REPORT_REFUSED";
+
 /// The attempts of a session.
 #[derive(Debug, Default)]
 pub(super) struct Book {
@@ -39,6 +46,11 @@ pub(super) struct Book {
 }
 
 impl Book {
+    /// Whether an attempt is known already.
+    pub(super) fn has(&self, key: &Key) -> bool {
+        self.held.contains_key(key)
+    }
+
     /// Takes an attempt up.
     pub(super) fn start(&mut self, context: TaskContext) {
         let key = (context.task_id().to_owned(), context.attempt());
@@ -52,8 +64,7 @@ impl Book {
             return;
         };
         if let Some(held) = self.held.get_mut(key) {
-            let (task_id, attempt) = key.clone();
-            held.report = Some(pb::AttemptReport { task_id, attempt, outcome: Some(outcome) });
+            held.report = Some(report(key, outcome));
             held.due = Some(Instant::now());
         }
     }
@@ -96,17 +107,13 @@ impl Book {
             }
             pb::ErrorReason::InvalidArgument => {
                 tracing::error!(task, attempt, why = ack.message, "the server refused the report");
-                let is_refused_again = matches!(
-                    held.report.as_ref().and_then(|report| report.outcome.as_ref()),
-                    Some(Outcome::Failed(_))
-                );
-                if is_refused_again {
-                    self.held.remove(&key);
-                    return;
+                let refused = held.report.as_ref().and_then(|report| report.outcome.as_ref());
+                match instead(refused, &ack.message) {
+                    Some(outcome) => self.ended(&key, Some(outcome)),
+                    None => {
+                        self.held.remove(&key);
+                    }
                 }
-                let why = ack.message.clone();
-                let failure = super::failure::TaskFailure::permanent("REPORT_REFUSED", why);
-                self.ended(&key, Some(failure.outcome()));
             }
             reason => {
                 tracing::warn!(task, attempt, ?reason, "the report is made again");
@@ -147,7 +154,7 @@ impl Book {
         let mut bytes = 0;
         for held in self.held.values_mut().filter(|held| held.due.is_some_and(|due| due <= now)) {
             let Some(report) = &held.report else { continue };
-            bytes += prost::Message::encoded_len(report);
+            bytes += report.encoded_len();
             if reports.len() == REPORTS || (bytes > BYTES && !reports.is_empty()) {
                 break;
             }
@@ -157,14 +164,70 @@ impl Book {
         reports
     }
 
-    /// Progress that was not told yet.
-    pub(super) fn take_progress(&mut self) -> Vec<pb::AttemptProgress> {
-        self.held.values().filter_map(|held| held.context.take_news()).take(PROGRESS).collect()
+    /// Progress that was not told yet, in messages that are not too large.
+    pub(super) fn take_progress(&self) -> Vec<pb::Beat> {
+        beats(self.held.values())
+    }
+
+    /// The same, of these attempts alone.
+    pub(super) fn take_progress_of(&self, reports: &[pb::AttemptReport]) -> Vec<pb::Beat> {
+        let held = reports
+            .iter()
+            .filter_map(|report| self.held.get(&(report.task_id.clone(), report.attempt)));
+        beats(held)
     }
 
     /// Whether nothing runs and nothing waits to be acknowledged.
     pub(super) fn is_empty(&self) -> bool {
         self.held.is_empty()
+    }
+}
+
+fn beats<'a>(held: impl Iterator<Item = &'a Held>) -> Vec<pb::Beat> {
+    let mut beats: Vec<pb::Beat> = Vec::new();
+    let mut bytes = 0;
+    for news in held.filter_map(|held| held.context.take_news()) {
+        let size = news.encoded_len();
+        match beats.last_mut() {
+            Some(last) if last.progress.len() < PROGRESS && bytes + size <= BYTES => {
+                last.progress.push(news);
+                bytes += size;
+            }
+            _ => {
+                beats.push(pb::Beat { progress: vec![news] });
+                bytes = size;
+            }
+        }
+    }
+    beats
+}
+
+/// A report that the server can be sent: one that is too large would break every connection.
+fn report(key: &Key, outcome: Outcome) -> pb::AttemptReport {
+    let (task_id, attempt) = key.clone();
+    let mut report = pb::AttemptReport { task_id, attempt, outcome: Some(outcome) };
+    let size = report.encoded_len();
+    if size > REPORT {
+        let why = format!("the result has {size} bytes, more than a message may have");
+        report.outcome = Some(TaskFailure::permanent("RESULT_TOO_LARGE", why).outcome());
+    }
+    report
+}
+
+/// What is reported instead of a report that the server refused, so that the attempt ends: the
+/// refusal, as a failure; if that is refused too, the attempt is given back.
+fn instead(refused: Option<&Outcome>, why: &str) -> Option<Outcome> {
+    match refused? {
+        Outcome::Released(_) => None,
+        Outcome::Failed(failed)
+            if failed.error.as_ref().is_some_and(|error| error.r#type == REFUSED) =>
+        {
+            Some(Outcome::Released(pb::Released {}))
+        }
+        Outcome::Succeeded(_)
+        | Outcome::Failed(_)
+        | Outcome::Snoozed(_)
+        | Outcome::Cancelled(_) => Some(TaskFailure::permanent(REFUSED, why).outcome()),
     }
 }
 
@@ -229,6 +292,55 @@ mod tests {
         let again = book.take_reports();
         assert!(matches!(again[0].outcome, Some(Outcome::Failed(_))));
         book.acknowledged(&ack(pb::ErrorReason::InvalidArgument));
+        let given_back = book.take_reports();
+        assert!(matches!(given_back[0].outcome, Some(Outcome::Released(_))));
+        book.acknowledged(&ack(pb::ErrorReason::InvalidArgument));
         assert!(book.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_result_that_fits_into_no_message_fails_the_task() {
+        let mut book = book();
+        let content = Some(pb::payload::Content::Data(vec![0; 4 << 20].into()));
+        let result = Some(pb::Payload { content, content_type: String::new() });
+        book.ended(&key(), Some(Outcome::Succeeded(pb::Succeeded { result })));
+        let Some(Outcome::Failed(failed)) = book.take_reports().remove(0).outcome else {
+            panic!("not failed")
+        };
+        assert_eq!(failed.error.unwrap().r#type, "RESULT_TOO_LARGE");
+        assert!(failed.non_retryable);
+    }
+
+    #[tokio::test]
+    async fn progress_of_many_attempts_goes_in_messages_that_the_server_takes() {
+        let mut book = Book::default();
+        let contexts: Vec<TaskContext> = (0..100)
+            .map(|n| TaskContext::new(pb::Assignment { attempt: n + 1, ..Default::default() }))
+            .collect();
+        for context in &contexts {
+            book.start(context.clone());
+            context.progress(1.0, 2.0, "");
+            context.checkpoint(vec![0; 64 << 10]).unwrap();
+        }
+        let ended = report(&(String::new(), 7), Outcome::Released(pb::Released {}));
+        let first = book.take_progress_of(&[ended]);
+        assert_eq!((first.len(), first[0].progress[0].attempt), (1, 7));
+        let rest = book.take_progress();
+        assert_eq!(rest.iter().map(|beat| beat.progress.len()).sum::<usize>(), 99, "all, once");
+        assert!(rest.iter().all(|beat| beat.encoded_len() < REPORT));
+        assert!(book.take_progress().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_stopped_handler_keeps_a_part_of_the_grace_for_its_report() {
+        let book = book();
+        let (task_id, attempt) = key();
+        let grace = Some(prost_types::Duration { seconds: 10, nanos: 0 });
+        let reason = pb::StopReason::Cancelled.into();
+        book.stop(&pb::Stop { task_id, attempt, reason, grace });
+        let held = book.held.get(&key()).unwrap();
+        assert_eq!(held.context.stop_reason(), Some(pb::StopReason::Cancelled));
+        assert!(held.context.cancelled().is_cancelled());
+        assert_eq!(book.refs().len(), 1, "it still runs");
     }
 }

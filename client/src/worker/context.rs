@@ -8,6 +8,14 @@ use bellringer_api::v1 as pb;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
+use crate::error::Error;
+use crate::text::cut;
+
+/// Largest checkpoint, in bytes.
+const CHECKPOINT: usize = 64 << 10;
+/// Longest message of progress, in bytes.
+const MESSAGE: usize = 1 << 10;
+
 /// An attempt, from inside. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct TaskContext {
@@ -21,7 +29,9 @@ struct Shared {
     stop: Option<(pb::StopReason, Duration)>,
     progress: Option<pb::Progress>,
     checkpoint: Option<Bytes>,
-    is_news: bool,
+    /// Whether each was not sent yet.
+    is_new_progress: bool,
+    is_new_checkpoint: bool,
 }
 
 impl TaskContext {
@@ -97,19 +107,37 @@ impl TaskContext {
         self.shared().stop.map(|(reason, _)| reason)
     }
 
-    /// Tells how far the work is: at most once a second goes to the server, the last one always.
+    /// Tells how far the work is: `current` of `total`, in any unit; total 0: unknown. At most once a
+    /// second goes to the server, the last one always. Numbers that make no sense are put right, and
+    /// messages over 1 KiB cut.
     pub fn progress(&self, current: f64, total: f64, message: impl Into<String>) {
+        let sensible = |number: f64| if number.is_finite() { number.max(0.0) } else { 0.0 };
+        let (mut current, total) = (sensible(current), sensible(total));
+        if total > 0.0 {
+            current = current.min(total);
+        }
+        let message = cut(message.into(), MESSAGE);
         let mut shared = self.shared();
-        shared.progress =
-            Some(pb::Progress { current, total, message: message.into(), reported_at: None });
-        shared.is_news = true;
+        shared.progress = Some(pb::Progress { current, total, message, reported_at: None });
+        shared.is_new_progress = true;
     }
 
-    /// Keeps where to go on, for the next attempt. Up to 64 KiB; sent like progress.
-    pub fn checkpoint(&self, checkpoint: impl Into<Bytes>) {
+    /// Keeps where to go on, for the next attempt; sent like progress.
+    ///
+    /// # Errors
+    /// If it has more than 64 KiB; the checkpoint before stays in force.
+    pub fn checkpoint(&self, checkpoint: impl Into<Bytes>) -> Result<(), Error> {
+        let checkpoint = checkpoint.into();
+        if checkpoint.len() > CHECKPOINT {
+            let length = checkpoint.len();
+            return Err(Error::TooLarge(format!(
+                "a checkpoint may have {CHECKPOINT} bytes, this one has {length}"
+            )));
+        }
         let mut shared = self.shared();
-        shared.checkpoint = Some(checkpoint.into());
-        shared.is_news = true;
+        shared.checkpoint = Some(checkpoint);
+        shared.is_new_checkpoint = true;
+        Ok(())
     }
 
     /// Tells the handler to stop.
@@ -128,21 +156,63 @@ impl TaskContext {
     /// What was told and not taken yet.
     pub(super) fn take_news(&self) -> Option<pb::AttemptProgress> {
         let mut shared = self.shared();
-        std::mem::take(&mut shared.is_news).then(|| pb::AttemptProgress {
+        let is_new_progress = std::mem::take(&mut shared.is_new_progress);
+        let is_new_checkpoint = std::mem::take(&mut shared.is_new_checkpoint);
+        (is_new_progress || is_new_checkpoint).then(|| pb::AttemptProgress {
             task_id: self.task.task_id.clone(),
             attempt: self.task.attempt,
-            progress: shared.progress.clone(),
-            checkpoint: shared.checkpoint.clone(),
+            progress: shared.progress.clone().filter(|_| is_new_progress),
+            checkpoint: shared.checkpoint.clone().filter(|_| is_new_checkpoint),
         })
     }
 
     /// Lets everything be told once more, over a new connection.
     pub(super) fn tell_anew(&self) {
         let mut shared = self.shared();
-        shared.is_news = shared.progress.is_some() || shared.checkpoint.is_some();
+        shared.is_new_progress = shared.progress.is_some();
+        shared.is_new_checkpoint = shared.checkpoint.is_some();
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(context: &TaskContext) -> (f64, f64) {
+        let progress = context.take_news().unwrap().progress.unwrap();
+        (progress.current, progress.total)
+    }
+
+    #[test]
+    fn progress_always_makes_sense_to_the_server() {
+        let context = TaskContext::new(pb::Assignment::default());
+        for ((current, total), sent) in [
+            ((1.0, 2.0), (1.0, 2.0)),
+            ((5.0, 3.0), (3.0, 3.0)),
+            ((5.0, 0.0), (5.0, 0.0)),
+            ((-1.0, 3.0), (0.0, 3.0)),
+            ((f64::NAN, f64::INFINITY), (0.0, 0.0)),
+        ] {
+            context.progress(current, total, "x".repeat(5_000));
+            assert_eq!(told(&context), sent);
+        }
+        assert!(context.take_news().is_none());
+    }
+
+    #[test]
+    fn a_checkpoint_is_sent_when_it_is_new_and_refused_when_it_is_too_large() {
+        let context = TaskContext::new(pb::Assignment::default());
+        context.checkpoint("here").unwrap();
+        assert!(context.checkpoint(vec![0; CHECKPOINT + 1]).is_err());
+        assert_eq!(context.take_news().unwrap().checkpoint.unwrap(), "here");
+        context.progress(1.0, 2.0, "");
+        assert_eq!(context.take_news().unwrap().checkpoint, None);
+        context.tell_anew();
+        let again = context.take_news().unwrap();
+        assert!(again.checkpoint.is_some() && again.progress.is_some());
     }
 }

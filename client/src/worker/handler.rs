@@ -120,7 +120,8 @@ pub(super) async fn attempt(
     }
 }
 
-fn panicked(panic: &(dyn std::any::Any + Send)) -> TaskFailure {
+/// The failure that a panic is.
+pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> TaskFailure {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     TaskFailure::retryable("PANIC", text.unwrap_or_else(|| "the handler panicked".to_owned()))

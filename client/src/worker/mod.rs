@@ -1,6 +1,7 @@
 //! Running tasks.
 
 mod book;
+mod connection;
 mod context;
 mod failure;
 mod handler;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use bellringer_api::v1 as pb;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use context::TaskContext;
@@ -24,10 +26,17 @@ use crate::error::Error;
 use handler::{DynHandler, Raw, Typed, boxed};
 use session::{Parts, Session};
 
+/// Most tasks at once: the largest credit.
+const CONCURRENCY: u32 = 10_000;
+
 /// Takes tasks and runs them.
 ///
-/// Heartbeats go on while handlers run, as long as handlers do not block the runtime: give long
-/// computations to `tokio::task::spawn_blocking`.
+/// The talk with the server runs on a task of its own and handlers on theirs, so heartbeats go on
+/// however long handlers work, as long as they do not block all threads of the runtime: give long
+/// computations to `tokio::task::spawn_blocking`, and run workers on the multi-threaded runtime.
+///
+/// Dropping the future of [`Worker::run`] drops the handlers with it; their tasks are run again
+/// elsewhere once their leases have run out.
 pub struct Worker(Parts);
 
 /// Settings of a [`Worker`].
@@ -60,9 +69,20 @@ impl Worker {
     /// A server that is away is waited for; attempts go on meanwhile and are taken up again.
     ///
     /// # Errors
-    /// If the server refuses this worker.
+    /// If it has no handler, or the server refuses this worker.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
-        Session::new(self.0, stop).run().await
+        if self.0.handlers.is_empty() && self.0.fallback.is_none() {
+            return Err(Error::Settings("the worker has no handler".to_owned()));
+        }
+        // On a task of its own, so that its caller may be busy.
+        let mut session = JoinSet::new();
+        session.spawn(Session::new(self.0, stop).run());
+        match session.join_next().await {
+            Some(Ok(ended)) => ended,
+            Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The runtime is shutting down.
+            Some(Err(_)) | None => Ok(()),
+        }
     }
 }
 
@@ -88,10 +108,10 @@ impl Builder {
         self
     }
 
-    /// Tasks at once. Default: 10.
+    /// Tasks at once, 1 to 10,000. Default: 10.
     #[must_use]
     pub fn concurrency(mut self, most: u32) -> Self {
-        self.concurrency = most.max(1);
+        self.concurrency = most.clamp(1, CONCURRENCY);
         self
     }
 
@@ -165,5 +185,54 @@ impl fmt::Debug for Worker {
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder").field("kinds", &self.handlers.keys()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn builder() -> Builder {
+        Worker::builder(Client::builder("http://127.0.0.1:1").connect_lazy().unwrap())
+    }
+
+    async fn nothing(_: TaskContext, (): ()) -> Result<(), TaskFailure> {
+        Ok(())
+    }
+
+    struct Any;
+
+    impl TaskHandler for Any {
+        async fn run(&self, _: TaskContext, payload: Option<pb::Payload>) -> Handled {
+            Ok(payload)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_worker_takes_only_what_it_has_handlers_for() {
+        let worker = builder().queue("mail").handler("a", nothing).handler("b", nothing).build();
+        let mut kinds = worker.0.hello.kinds.clone();
+        kinds.sort();
+        assert_eq!(
+            (worker.0.hello.queues, kinds),
+            (vec!["mail".into()], vec!["a".into(), "b".into()])
+        );
+
+        let worker = builder().handler("a", nothing).fallback(Any).concurrency(0).build();
+        assert!(worker.0.hello.kinds.is_empty(), "every kind");
+        assert_eq!(worker.0.concurrency, 1);
+    }
+
+    #[tokio::test]
+    async fn a_worker_without_handlers_takes_nothing() {
+        let ended = builder().build().run(CancellationToken::new()).await;
+        assert!(matches!(ended, Err(Error::Settings(_))));
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_is_told_to_stop_does_not_wait_for_a_server() {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        builder().handler("a", nothing).build().run(stop).await.unwrap();
     }
 }

@@ -7,27 +7,30 @@ use bellringer_api::v1 as pb;
 use bellringer_api::v1::attempt_report::Outcome;
 use bellringer_api::v1::work_request::Message;
 use bellringer_api::v1::work_response::Message as Answer;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Status};
 
 use super::book::{Book, Key};
+use super::connection::{Connection, PATIENCE};
 use super::context::TaskContext;
-use super::handler::{DynHandler, attempt};
+use super::handler::{DynHandler, attempt, panicked};
 use crate::client::Client;
 use crate::error::{Error, reason};
-use crate::new_task::std_duration;
-use crate::retry::Backoff;
+use crate::retry::{Backoff, later};
 
-/// Longest time for the server to say welcome, to take a message, or to end the stream.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// How often progress, and reports that are made again, are looked at.
 const TICK: Duration = Duration::from_millis(500);
-/// Messages under way to the server.
-const BUFFER: usize = 16;
+/// How often progress is told.
+const PROGRESS: Duration = Duration::from_secs(1);
+/// A connection that lasted this long is good: after it, the waits begin anew.
+const GOOD: Duration = Duration::from_secs(1);
+/// How long handlers that are dropped may take to end.
+const DROPPING: Duration = Duration::from_secs(1);
+
+/// The end of a handler, or that it was dropped or panicked.
+type Done = Result<(Id, (Key, Option<Outcome>)), JoinError>;
 
 /// What a worker is made of.
 pub(super) struct Parts {
@@ -43,6 +46,9 @@ pub(super) struct Session {
     parts: Parts,
     book: Book,
     jobs: JoinSet<(Key, Option<Outcome>)>,
+    /// Which attempt each of the jobs runs.
+    running: HashMap<Id, Key>,
+    told_progress: Instant,
     stop: CancellationToken,
     /// When draining has to be over.
     drained_by: Option<Instant>,
@@ -54,38 +60,25 @@ enum End {
     Broken(Status),
 }
 
-struct Connection {
-    outbound: mpsc::Sender<pb::WorkRequest>,
-    inbound: Streaming<pb::WorkResponse>,
-    spoke: Instant,
-    heartbeat: Duration,
-    told_progress: Instant,
-}
-
-impl Connection {
-    async fn send(&mut self, message: Message) -> Result<(), Status> {
-        let request = pb::WorkRequest { message: Some(message) };
-        let sent = timeout(PATIENCE, self.outbound.send(request)).await;
-        let gone = || Status::unavailable("the connection has ended");
-        sent.map_err(|_| gone())?.map_err(|_| gone())?;
-        self.spoke = Instant::now();
-        Ok(())
-    }
-}
-
 impl Session {
     pub(super) fn new(parts: Parts, stop: CancellationToken) -> Self {
-        Self { parts, book: Book::default(), jobs: JoinSet::new(), stop, drained_by: None }
+        let (book, jobs, running) = (Book::default(), JoinSet::new(), HashMap::new());
+        let told_progress = Instant::now();
+        Self { parts, book, jobs, running, told_progress, stop, drained_by: None }
     }
 
     /// Works until it is told to stop and everything is reported.
     pub(super) async fn run(mut self) -> Result<(), Error> {
         let mut backoff = Backoff::new();
         loop {
-            let status = match self.converse(&mut backoff).await {
+            let began = Instant::now();
+            let status = match self.converse().await {
                 Ok(End::Goodbye) => return Ok(()),
                 Ok(End::Broken(status)) | Err(status) => status,
             };
+            if began.elapsed() >= GOOD {
+                backoff = Backoff::new();
+            }
             if is_final(&status) {
                 return Err(status.into());
             }
@@ -96,7 +89,7 @@ impl Session {
             }
             let error = Error::from(status);
             tracing::info!(%error, "connecting again");
-            let wait = backoff.next(rand::random()).max(error.retry_after().unwrap_or_default());
+            let wait = backoff.after(&error);
             if !self.rest(wait).await {
                 return Ok(());
             }
@@ -116,16 +109,19 @@ impl Session {
             let stopped = self.stop.clone();
             tokio::select! {
                 () = tokio::time::sleep_until(end) => return true,
-                Some(done) = self.jobs.join_next() => self.note(done),
+                Some(done) = self.jobs.join_next_with_id() => self.note(done),
                 () = stopped.cancelled(), if self.drained_by.is_none() => {}
                 () = sleep(TICK), if self.drained_by.is_some() => {}
             }
         }
     }
 
-    async fn converse(&mut self, backoff: &mut Backoff) -> Result<End, Status> {
-        let mut connection = self.connect().await?;
-        *backoff = Backoff::new();
+    async fn converse(&mut self) -> Result<End, Status> {
+        let too_late = self.too_late();
+        let mut connection = tokio::select! {
+            connection = self.connect() => connection?,
+            () = too_late => return Ok(End::Goodbye),
+        };
         loop {
             self.heed_stop();
             self.tell(&mut connection).await?;
@@ -136,17 +132,17 @@ impl Session {
             }
             let stopped = self.stop.clone();
             tokio::select! {
-                answer = connection.inbound.message() => match answer?.and_then(|a| a.message) {
+                answer = connection.hear() => match answer? {
                     None => return Ok(End::Broken(Status::unavailable("the stream has ended"))),
                     Some(Answer::Drain(_)) => {
                         return Ok(End::Broken(Status::unavailable("the server is stopping")));
                     }
                     Some(answer) => self.hear(answer),
                 },
-                Some(done) = self.jobs.join_next() => {
+                Some(done) = self.jobs.join_next_with_id() => {
                     self.note(done);
                     let mut free = 1;
-                    while let Some(done) = self.jobs.try_join_next() {
+                    while let Some(done) = self.jobs.try_join_next_with_id() {
                         self.note(done);
                         free += 1;
                     }
@@ -154,6 +150,20 @@ impl Session {
                 }
                 () = stopped.cancelled(), if self.drained_by.is_none() => {}
                 () = sleep(TICK) => {}
+            }
+        }
+    }
+
+    /// Returns when a connection is of no use any more: the worker is to stop and has nothing to
+    /// report, or has waited for its handlers long enough.
+    fn too_late(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (stop, drained_by) = (self.stop.clone(), self.drained_by);
+        let (is_empty, drain_timeout) = (self.book.is_empty(), self.parts.drain_timeout);
+        async move {
+            stop.cancelled().await;
+            if !is_empty {
+                let by = drained_by.unwrap_or_else(|| later(drain_timeout));
+                tokio::time::sleep_until(by).await;
             }
         }
     }
@@ -167,17 +177,7 @@ impl Session {
         if !hello.session_token.is_empty() {
             hello.running = self.book.refs();
         }
-        let (outbound, requests) = mpsc::channel(BUFFER);
-        let first = pb::WorkRequest { message: Some(Message::Hello(hello)) };
-        outbound.try_send(first).map_err(|_| Status::internal("the buffer is too small"))?;
-        let mut service = self.parts.client.worker_service();
-        let silent = |_| Status::unavailable("the server does not answer");
-        let call = service.work(ReceiverStream::new(requests));
-        let mut inbound = timeout(PATIENCE, call).await.map_err(silent)??.into_inner();
-        let first = timeout(PATIENCE, inbound.message()).await.map_err(silent)??;
-        let Some(Answer::Welcome(welcome)) = first.and_then(|first| first.message) else {
-            return Err(Status::unavailable("the server did not say welcome"));
-        };
+        let (connection, welcome) = Connection::open(&self.parts.client, hello).await?;
         if !welcome.resumed {
             let lost = self.book.refs();
             self.book.lose(&lost);
@@ -185,10 +185,7 @@ impl Session {
         self.book.lose(&welcome.lost);
         self.book.tell_anew();
         self.parts.hello.session_token = welcome.session_token;
-        let heartbeat = welcome.heartbeat_interval.as_ref().map(std_duration);
-        let heartbeat = heartbeat.filter(|h| !h.is_zero()).unwrap_or(Duration::from_secs(10));
-        let now = Instant::now();
-        Ok(Connection { outbound, inbound, spoke: now, heartbeat, told_progress: now })
+        Ok(connection)
     }
 
     fn hear(&mut self, answer: Answer) {
@@ -202,6 +199,9 @@ impl Session {
 
     fn start(&mut self, mut task: pb::Assignment) {
         let key = (task.task_id.clone(), task.attempt);
+        if self.book.has(&key) {
+            return;
+        }
         let handler = self.parts.handlers.get(&task.kind).or(self.parts.fallback.as_ref()).cloned();
         let payload = task.payload.take();
         let left = task.deadline.as_ref().map(time_left);
@@ -212,33 +212,48 @@ impl Session {
             self.book.ended(&key, Some(Outcome::Released(pb::Released {})));
             return;
         }
-        self.jobs.spawn(async move { (key, attempt(handler, context, payload, left).await) });
+        let named = key.clone();
+        let job =
+            self.jobs.spawn(async move { (named, attempt(handler, context, payload, left).await) });
+        self.running.insert(job.id(), key);
     }
 
-    fn note(&mut self, done: Result<(Key, Option<Outcome>), tokio::task::JoinError>) {
-        // A panic is caught inside; what was aborted is given back by the goodbye.
-        if let Ok((key, outcome)) = done {
-            self.book.ended(&key, outcome);
+    fn note(&mut self, done: Done) {
+        match done {
+            Ok((id, (key, outcome))) => {
+                self.running.remove(&id);
+                self.book.ended(&key, outcome);
+            }
+            // What a handler leaves behind may panic too, when it is dropped.
+            Err(error) if error.is_panic() => {
+                if let Some(key) = self.running.remove(&error.id()) {
+                    let failure = panicked(&*error.into_panic());
+                    self.book.ended(&key, Some(failure.outcome()));
+                }
+            }
+            // What was dropped is given back by the goodbye.
+            Err(error) => {
+                self.running.remove(&error.id());
+            }
         }
     }
 
     fn heed_stop(&mut self) {
         if self.stop.is_cancelled() && self.drained_by.is_none() {
-            self.drained_by = Some(Instant::now() + self.parts.drain_timeout);
+            self.drained_by = Some(later(self.parts.drain_timeout));
         }
     }
 
     /// Tells what there is to tell, and that the worker lives.
     async fn tell(&mut self, connection: &mut Connection) -> Result<(), Status> {
         self.report(connection, 0).await?;
-        let is_time = connection.told_progress.elapsed() >= Duration::from_secs(1);
-        let progress = if is_time { self.book.take_progress() } else { Vec::new() };
-        let is_silent = connection.spoke.elapsed() >= connection.heartbeat.mul_f64(0.8);
-        if !progress.is_empty() || is_silent {
-            connection.told_progress = Instant::now();
-            connection.send(Message::Beat(pb::Beat { progress })).await?;
+        if self.told_progress.elapsed() >= PROGRESS {
+            self.told_progress = Instant::now();
+            for beat in self.book.take_progress() {
+                connection.send(Message::Beat(beat)).await?;
+            }
         }
-        Ok(())
+        connection.beat().await
     }
 
     /// Sends reports that are due, after the last progress of their attempts, and grants credit.
@@ -252,9 +267,8 @@ impl Session {
                 }
                 return Ok(());
             }
-            let progress = self.book.take_progress();
-            if !progress.is_empty() {
-                connection.send(Message::Beat(pb::Beat { progress })).await?;
+            for beat in self.book.take_progress_of(&reports) {
+                connection.send(Message::Beat(beat)).await?;
             }
             let report = pb::Report { reports, grant: std::mem::take(&mut grant) };
             connection.send(Message::Report(report)).await?;
@@ -264,8 +278,21 @@ impl Session {
     /// Gives back what still runs, and lets the server end the stream.
     async fn leave(&mut self, mut connection: Connection) -> Result<End, Status> {
         self.jobs.abort_all();
+        let dropped = async {
+            while let Some(done) = self.jobs.join_next_with_id().await {
+                self.note(done);
+            }
+        };
+        timeout(DROPPING, dropped).await.ok();
+        self.report(&mut connection, 0).await?;
         connection.send(Message::Goodbye(pb::Goodbye {})).await?;
-        let ended = async { while let Ok(Some(_)) = connection.inbound.message().await {} };
+        let ended = async {
+            while let Ok(Some(answer)) = connection.hear().await {
+                if let Answer::Acks(acks) = answer {
+                    acks.acks.iter().for_each(|ack| self.book.acknowledged(ack));
+                }
+            }
+        };
         // What the server does not hear of runs out with the leases.
         timeout(PATIENCE, ended).await.ok();
         Ok(End::Goodbye)
