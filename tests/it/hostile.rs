@@ -233,6 +233,89 @@ fn fill(message: &mut DynamicMessage, ids: &[(&str, &str)]) {
     }
 }
 
+/// Bytes that are sent as they are.
+#[derive(Clone)]
+struct RawCodec;
+
+impl Codec for RawCodec {
+    type Encode = Vec<u8>;
+    type Decode = Vec<u8>;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for RawCodec {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        bytes::BufMut::put_slice(buffer, &item);
+        Ok(())
+    }
+}
+
+impl Decoder for RawCodec {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
+        let length = bytes::Buf::remaining(buffer);
+        Ok(Some(bytes::Buf::copy_to_bytes(buffer, length).to_vec()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_that_are_no_protobuf_fail_their_own_call_only() {
+    let test = TestServer::start().await;
+    let good = bellringer_api::v1::SubmitRequest { task: Some(task()), ..Default::default() };
+    let good = good.encode_to_vec();
+    let mut nested = Vec::new();
+    for _ in 0..101 {
+        // Field 2 (task), then field 4 (payload) and so on: deeper than protobuf allows.
+        let length = nested.len();
+        let mut outer = vec![0x12];
+        let mut rest = length;
+        while rest >= 0x80 {
+            outer.push(u8::try_from(rest & 0x7f).unwrap() | 0x80);
+            rest >>= 7;
+        }
+        outer.push(u8::try_from(rest).unwrap());
+        outer.extend(&nested);
+        nested = outer;
+    }
+    let mut cases = vec![vec![0xff; 1_000], vec![0x12, 0xff, 0xff, 0xff, 0xff, 0x0f], nested];
+    cases.extend((1..good.len()).map(|end| good[..end].to_vec()));
+    for place in 0..good.len() {
+        for bit in 0..8 {
+            let mut mutated = good.clone();
+            mutated[place] ^= 1 << bit;
+            cases.push(mutated);
+        }
+    }
+    let mut refused = 0;
+    for case in cases {
+        let mut grpc = Grpc::new(test.replica.channel.clone());
+        grpc.ready().await.unwrap();
+        let path = "/bellringer.v1.TaskService/Submit".parse().unwrap();
+        let answer = grpc.unary(tonic::Request::new(case), path, RawCodec).await;
+        if let Err(status) = answer {
+            refused += 1;
+            let code = status.code();
+            assert!(matches!(code, Code::InvalidArgument | Code::Internal), "{status:?}");
+        }
+    }
+    assert!(refused > 20, "only {refused} were refused");
+    test.submit(task()).await;
+}
+
 /// Calls any method with one request and takes its first answer.
 async fn call(
     channel: &Channel,
