@@ -10,6 +10,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::Retention;
 use crate::engine::{self, Engine};
+use crate::leader;
 use crate::rpc;
 use crate::store::{self, Store};
 use crate::supervise::Stage;
@@ -51,7 +52,8 @@ impl App {
         let mut writers = Stage::new("writers");
         let mut loops = Stage::new("loops");
         let mut edge = Stage::new("edge");
-        let settings = engine_settings(config, address);
+        restore_clock(&store).await?;
+        let settings = engine_settings(config, address)?;
         let engine = Engine::start(store.clone(), settings, &mut loops, &mut writers).await?;
         let serving = rpc::serve(engine.clone(), rpc_settings(config), listener, edge.token());
         edge.spawn("grpc", serving);
@@ -132,14 +134,29 @@ fn store_settings(config: &Config) -> anyhow::Result<store::Settings> {
     })
 }
 
-fn engine_settings(config: &Config, address: SocketAddr) -> engine::Settings {
+/// A clock that was moved forward goes on from there.
+async fn restore_clock(store: &Store) -> anyhow::Result<()> {
+    if store.clock().advanced().is_some()
+        && let Some(cluster) = store.cluster().await?
+    {
+        store.clock().advance(cluster.clock_advanced);
+    }
+    Ok(())
+}
+
+fn engine_settings(config: &Config, address: SocketAddr) -> anyhow::Result<engine::Settings> {
     let name = match config.server.name.as_str() {
         "" => {
             format!("{}:{}", rustix::system::uname().nodename().to_string_lossy(), address.port())
         }
         name => name.to_owned(),
     };
-    engine::Settings {
+    let leader = leader::Settings {
+        url: config.direct_url()?,
+        replica: name.clone(),
+        timings: leader::Timings::default(),
+    };
+    Ok(engine::Settings {
         replica_name: name,
         lease_duration: config.leases.duration,
         heartbeat_interval: config.leases.heartbeat_interval,
@@ -161,7 +178,9 @@ fn engine_settings(config: &Config, address: SocketAddr) -> engine::Settings {
         },
         idempotency: config.retention.idempotency,
         prune_interval: config.retention.prune_interval,
-    }
+        fires: config.retention.fires,
+        leader,
+    })
 }
 
 fn rpc_settings(config: &Config) -> rpc::Settings {

@@ -12,6 +12,17 @@ pub trait Clock: Send + Sync + std::fmt::Debug + 'static {
     /// The time that statements use in place of the database's own; `None` in production, so that
     /// replicas need not agree on the time.
     fn pinned(&self) -> Option<Timestamp>;
+
+    /// Moves the clock forward; false if it cannot be moved.
+    fn advance(&self, by: Duration) -> bool {
+        let _ = by;
+        false
+    }
+
+    /// How far it was moved forward; `None` if it cannot be moved, or does not go by itself.
+    fn advanced(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// The real time; statements use the database's.
@@ -26,6 +37,37 @@ impl Clock for SystemClock {
 
     fn pinned(&self) -> Option<Timestamp> {
         None
+    }
+}
+
+/// The real time, and as much more as it was moved forward: for development. Clones share the hand.
+#[derive(Debug, Clone, Default)]
+pub struct VirtualClock(Arc<Mutex<Duration>>);
+
+impl VirtualClock {
+    fn ahead(&self) -> SignedDuration {
+        SignedDuration::try_from(*self.0.lock().unwrap_or_else(PoisonError::into_inner))
+            .unwrap_or(SignedDuration::MAX)
+    }
+}
+
+impl Clock for VirtualClock {
+    fn now(&self) -> Timestamp {
+        SystemClock.now().checked_add(self.ahead()).unwrap_or(Timestamp::MAX)
+    }
+
+    fn pinned(&self) -> Option<Timestamp> {
+        (!self.ahead().is_zero()).then(|| self.now())
+    }
+
+    fn advance(&self, by: Duration) -> bool {
+        let mut ahead = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *ahead = ahead.saturating_add(by);
+        true
+    }
+
+    fn advanced(&self) -> Option<Duration> {
+        Some(*self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -54,5 +96,10 @@ impl Clock for ManualClock {
 
     fn pinned(&self) -> Option<Timestamp> {
         Some(self.now())
+    }
+
+    fn advance(&self, by: Duration) -> bool {
+        Self::advance(self, by);
+        true
     }
 }

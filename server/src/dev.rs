@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::cli::Dev;
+use crate::clock::VirtualClock;
 use crate::private_postgres::{Data, Options, PrivatePostgres, Speed};
 
 /// Runs until `stop`.
@@ -58,7 +59,8 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let mut config = source.load()?;
     config.store.migrate = true;
-    let app = App::start(&config).await?;
+    let clock = std::sync::Arc::new(VirtualClock::default());
+    let app = App::start_with(&config, clock).await?;
     let address = app.local_addr();
     println!("{}", welcome(dev, postgres, &format!("http://{address}")));
     if let Some(file) = &dev.handshake_file {

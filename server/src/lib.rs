@@ -19,6 +19,7 @@ pub mod config;
 pub mod dev;
 pub mod domain;
 pub mod engine;
+pub mod leader;
 pub mod private_postgres;
 pub mod rpc;
 pub mod store;

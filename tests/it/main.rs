@@ -6,12 +6,15 @@ mod support;
 
 mod cancel;
 mod hostile;
+mod leadership;
 mod lease;
 mod list;
 mod process;
 mod queues;
 mod retention;
 mod retry;
+mod schedule_guards;
+mod schedules;
 mod sql_statements;
 mod submit;
 mod watch;

@@ -3,10 +3,16 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use bellringer_server::leader;
 use bellringer_server::store::statements;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use crate::support::postgres::fresh_database;
+
+/// Those of the store and those of the leader's election.
+fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    statements::ALL.iter().chain(leader::STATEMENTS).copied()
+}
 
 #[test]
 fn every_file_is_a_statement_and_begins_with_its_name() {
@@ -19,10 +25,9 @@ fn every_file_is_a_statement_and_begins_with_its_name() {
             files.insert(name.to_str().unwrap().to_owned());
         }
     }
-    let listed: BTreeSet<String> =
-        statements::ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let listed: BTreeSet<String> = all().map(|(name, _)| name.to_owned()).collect();
     assert_eq!(files, listed);
-    for (name, text) in statements::ALL {
+    for (name, text) in all() {
         assert!(text.starts_with(&format!("-- {name}: ")), "{name}");
     }
 }
@@ -31,9 +36,9 @@ fn every_file_is_a_statement_and_begins_with_its_name() {
 async fn every_statement_fits_the_schema() {
     let mut database = PgConnection::connect(&fresh_database().await).await.unwrap();
     let mut wrong = Vec::new();
-    for (name, text) in statements::ALL {
+    for (name, text) in all() {
         use sqlx::SqlSafeStr as _;
-        if let Err(error) = (&mut database).prepare(AssertSqlSafe(*text).into_sql_str()).await {
+        if let Err(error) = (&mut database).prepare(AssertSqlSafe(text).into_sql_str()).await {
             wrong.push(format!("{name}: {error}"));
         }
     }

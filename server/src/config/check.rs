@@ -41,6 +41,7 @@ impl Config {
         );
         range("watch.bookmark_interval", self.watch.bookmark_interval, 100 * MILLISECOND, DAY);
         range("retention.prune_interval", self.retention.prune_interval, 100 * MILLISECOND, DAY);
+        range("retention.fires", self.retention.fires, 7 * DAY, 3_650 * DAY);
         let kept = &self.retention;
         for (key, value) in [
             ("retention.succeeded", kept.succeeded),

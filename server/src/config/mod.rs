@@ -57,6 +57,7 @@ pub struct Server {
 pub struct Store {
     pub url: SecretString,
     pub url_file: String,
+    pub direct_url: SecretString,
     pub hot_connections: u32,
     pub read_connections: u32,
     #[serde(deserialize_with = "read_duration")]
@@ -114,6 +115,8 @@ pub struct Retention {
     pub expired: Duration,
     #[serde(deserialize_with = "read_duration")]
     pub idempotency: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub fires: Duration,
     #[serde(deserialize_with = "read_duration")]
     pub prune_interval: Duration,
 }
@@ -227,6 +230,17 @@ impl Config {
         let text = std::fs::read_to_string(&self.store.url_file)
             .map_err(|error| anyhow::anyhow!("cannot read {}: {error}", self.store.url_file))?;
         Ok(text.trim().to_owned())
+    }
+
+    /// Where the leader connects: the database without a pooler between.
+    ///
+    /// # Errors
+    /// As [`database_url`](Self::database_url).
+    pub fn direct_url(&self) -> anyhow::Result<String> {
+        match self.store.direct_url.expose_secret() {
+            "" => self.database_url(),
+            url => Ok(url.to_owned()),
+        }
     }
 }
 

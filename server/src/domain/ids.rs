@@ -111,6 +111,11 @@ name!(
     Version, limits::NAME, b"._-", "`.`, `_`, `-`"
 );
 
+name!(
+    /// Name of a schedule.
+    ScheduleName, limits::KIND, b"._-:/", "`.`, `_`, `-`, `:`, `/`"
+);
+
 impl Namespace {
     /// Where requests go that name none.
     pub const DEFAULT: &str = "default";

@@ -54,3 +54,7 @@ pub const WORKER_VERSIONS: usize = 64;
 pub const CREDIT: u32 = 10_000;
 /// Attempts shown with a task.
 pub const ATTEMPTS_SHOWN: i64 = 100;
+/// Longest description of a schedule, in bytes.
+pub const DESCRIPTION: usize = 4 << 10;
+/// Most fires that a call answers with or makes.
+pub const FIRES: u32 = 10_000;

@@ -10,17 +10,19 @@ pub mod payload;
 pub mod queue;
 pub mod retry;
 pub mod revision;
+pub mod schedule;
 pub mod task;
 pub mod worker;
 
 pub use ending::{Ending, Tried, Verdict, decide};
 pub use filter::{Filter, ListQuery, Selection, View};
-pub use ids::{Kind, Namespace, QueueName, SessionId, TaskId, Version};
+pub use ids::{Kind, Namespace, QueueName, ScheduleName, SessionId, TaskId, Version};
 pub use invalid::{Checker, Violation, Violations};
 pub use payload::Payload;
 pub use queue::{Queue, Retention};
 pub use retry::RetryPolicy;
 pub use revision::revision;
+pub use schedule::{Schedule, ScheduleId, ScheduleSpec, ScheduleState};
 pub use task::{
     Attempt, AttemptOutcome, AttemptRef, Late, NewTask, Progress, Task, TaskError, TaskState,
     UniqueConflict,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::batch::Refused;
-use crate::domain::{AttemptRef, QueueName, TaskId, TaskState, Violations};
+use crate::domain::{AttemptRef, QueueName, ScheduleName, TaskId, TaskState, Violations};
 use crate::store;
 
 /// Cheap to clone: a failed batch has many callers.
@@ -18,6 +18,26 @@ pub enum Error {
     /// No such queue in the namespace.
     #[error("there is no queue \"{0}\"")]
     QueueNotFound(QueueName),
+    /// No such schedule in the namespace.
+    #[error("there is no schedule \"{0}\"")]
+    ScheduleNotFound(ScheduleName),
+    /// There is a schedule of that name.
+    #[error("there is a schedule \"{0}\" already")]
+    ScheduleExists(ScheduleName),
+    /// The schedule has changed since it was read.
+    #[error("the schedule has changed since it was read: its etag is \"{0}\" now")]
+    EtagMismatch(i64),
+    /// Earlier tasks of the schedule are unfinished.
+    #[error("schedule \"{name}\" has {running} unfinished tasks, and its overlap policy is SKIP")]
+    ScheduleOverlap {
+        /// Its name.
+        name: ScheduleName,
+        /// Unfinished tasks.
+        running: u32,
+    },
+    /// The clock of this server cannot be moved.
+    #[error("the clock of this server is not virtual: only that of `bellringer dev` is")]
+    ClockNotVirtual,
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for a different request, which made task {0}")]
     IdempotencyConflict(TaskId),

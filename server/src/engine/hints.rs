@@ -46,6 +46,9 @@ pub(super) struct Message {
     /// Whether the replica is new, or has just begun to watch.
     #[serde(rename = "h", default, skip_serializing_if = "std::ops::Not::not")]
     pub hello: bool,
+    /// Whether schedules were changed, so that the leader looks.
+    #[serde(rename = "s", default, skip_serializing_if = "std::ops::Not::not")]
+    pub schedules: bool,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +58,7 @@ struct Waiting {
     cancels: Vec<(SessionId, AttemptRef)>,
     more: bool,
     hello: bool,
+    schedules: bool,
 }
 
 /// Collects and sends hints.
@@ -111,6 +115,13 @@ impl Hints {
                     waiting.tasks.insert(task);
                 }
             });
+        }
+    }
+
+    /// Schedules were changed.
+    pub fn schedules(&self) {
+        if self.has_others.load(Ordering::Relaxed) {
+            self.add(|waiting| waiting.schedules = true);
         }
     }
 
@@ -171,8 +182,9 @@ impl Hints {
         for cancels in cancels.chunks(TASKS / 2) {
             add(Message { cancels: cancels.to_vec(), ..empty.clone() });
         }
-        if waiting.more || waiting.hello {
-            add(Message { more: waiting.more, hello: waiting.hello, ..empty });
+        if waiting.more || waiting.hello || waiting.schedules {
+            let Waiting { more, hello, schedules, .. } = waiting;
+            add(Message { more, hello, schedules, ..empty });
         }
         messages
     }

@@ -1,7 +1,10 @@
 //! What moves: everything between the wire and the database. Knows neither gRPC nor SQL.
 
+mod cancelling;
+mod clockwork;
 mod dispatcher;
 mod error;
+mod firing;
 mod hints;
 mod ids;
 mod outbox;
@@ -13,6 +16,7 @@ mod replicas;
 mod reporter;
 mod request_hash;
 mod resume_token;
+mod schedules;
 mod session;
 mod settings;
 mod signals;
@@ -25,12 +29,14 @@ mod workers;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use error::Error;
 pub use outbox::{Ack, Outgoing};
 pub use resume_token::ResumeToken;
+pub use schedules::{Backfill, Backfilled, Change, Changed, Preview, Schedules, Update};
 pub use session::Session;
 pub use settings::Settings;
 pub use submitter::Submitted;
@@ -41,9 +47,12 @@ pub use workers::{Connection, Welcome, Workers};
 
 use crate::domain::task::Start;
 use crate::domain::{ListQuery, Namespace, NewTask, Selection, Task, TaskId, UniqueConflict, View};
-use crate::store::Store;
+use crate::leader;
+use crate::store::{ClusterRow, ReplicaRow, Store};
 use crate::supervise::Stage;
+use cancelling::Cancelling;
 use dispatcher::Dispatcher;
+use firing::Firing;
 use hints::Hints;
 use queues::Queues;
 use reading::Reading;
@@ -54,9 +63,6 @@ use signals::Signals;
 use submitter::Submitter;
 use watch_hub::WatchHub;
 
-/// How often a cancel looks again at a task that is just being moved by somebody else.
-const CANCEL_LOOKS: usize = 10;
-
 /// The handle that the edges hold.
 #[derive(Debug)]
 pub struct Engine {
@@ -64,16 +70,21 @@ pub struct Engine {
     pub workers: Arc<Workers>,
     /// Looking after queues.
     pub queues: Queues,
+    /// Making and changing schedules.
+    pub schedules: Schedules,
+    /// What this replica does about firing them.
+    pub leadership: watch::Receiver<leader::Status>,
     /// Upkeep; tests call its rounds themselves.
     pub upkeep: Arc<Upkeep>,
     /// How long leases live, and how often workers are to be heard.
     pub settings: Settings,
-    submitter: Submitter,
+    submitter: Arc<Submitter>,
+    cancelling: Arc<Cancelling>,
     reading: Arc<Reading>,
     hub: Arc<WatchHub>,
-    signals: Arc<Signals>,
-    hints: Arc<Hints>,
     dispatcher: Arc<Dispatcher>,
+    signals: Arc<Signals>,
+    clockwork: tokio::sync::Mutex<()>,
     stopping: CancellationToken,
 }
 
@@ -109,7 +120,7 @@ impl Engine {
         let (submitter, submitting) =
             Submitter::new(&store, registry.clone(), signals.clone(), &settings);
         let (reporter, reporting) = Reporter::new(&store, signals.clone(), &settings);
-        let reporter = Arc::new(reporter);
+        let (submitter, reporter) = (Arc::new(submitter), Arc::new(reporter));
         let workers = Arc::new(Workers::new(
             store.clone(),
             registry.clone(),
@@ -127,6 +138,32 @@ impl Engine {
             signals.clone(),
             &settings,
         ));
+        let cancelling = Arc::new(Cancelling {
+            reading: reading.clone(),
+            workers: workers.clone(),
+            signals: signals.clone(),
+            hints: hints.clone(),
+        });
+        let wake_leader = Arc::new(Notify::new());
+        let (status, leadership) = watch::channel(leader::Status::default());
+        let firing =
+            Firing::new(store.clone(), submitter.clone(), signals.clone(), cancelling.clone());
+        let leading = leader::run(
+            settings.leader.clone(),
+            firing,
+            wake_leader.clone(),
+            status,
+            loops.token(),
+        );
+        loops.spawn("leadership", leading);
+        let schedules = Schedules::new(
+            store.clone(),
+            registry.clone(),
+            signals.clone(),
+            hints.clone(),
+            cancelling.clone(),
+            wake_leader.clone(),
+        );
         let replicas = Arc::new(Replicas {
             store: store.clone(),
             registry: registry.clone(),
@@ -135,6 +172,8 @@ impl Engine {
             hub: hub.clone(),
             hints: hints.clone(),
             poll_interval: settings.poll_interval,
+            leader: wake_leader,
+            leadership: leadership.clone(),
             name: settings.replica_name.clone(),
         });
 
@@ -161,15 +200,18 @@ impl Engine {
 
         Ok(Arc::new(Self {
             queues: Queues::new(store, registry, signals.clone()),
+            schedules,
+            leadership,
             workers,
             upkeep,
             settings,
             submitter,
+            cancelling,
             reading,
             hub,
-            signals,
-            hints,
             dispatcher,
+            signals,
+            clockwork: tokio::sync::Mutex::default(),
             stopping: CancellationToken::new(),
         }))
     }
@@ -222,25 +264,7 @@ impl Engine {
         id: TaskId,
         reason: &str,
     ) -> Result<Task, Error> {
-        let number = self.reading.registry().find_namespace(namespace).await?;
-        let number = number.ok_or(Error::TaskNotFound(id))?;
-        for _ in 0..CANCEL_LOOKS {
-            let changed = self.reading.store().cancel(number, &[id], reason).await?;
-            for row in &changed {
-                if let Some(session) = row.session {
-                    let attempt = crate::domain::AttemptRef { task: row.id, attempt: row.attempt };
-                    self.workers.tell_cancel(session, attempt);
-                    self.hints.cancel(session, attempt);
-                }
-            }
-            self.signals.changed(changed.iter().map(|row| (row.id, row.lane, 0)));
-            let task = self.get(namespace, id, View::Basic).await?;
-            if task.state.is_final() || task.cancel_requested {
-                return Ok(task);
-            }
-            // It was moved between two tables while the statement looked: look again.
-        }
-        Err(Error::StoreUnavailable)
+        self.cancelling.cancel(namespace, id, reason).await
     }
 
     /// Submits the work of a finished task once more.
@@ -317,6 +341,21 @@ impl Engine {
             return Err(Error::Draining);
         }
         self.hub.watch(namespace, selection, view, resume).await
+    }
+
+    /// What stands about the cluster, and the replicas that live.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn cluster(&self) -> Result<(ClusterRow, Vec<ReplicaRow>), Error> {
+        let store = self.reading.store();
+        let (cluster, replicas) = tokio::try_join!(store.cluster(), store.replicas())?;
+        Ok((cluster.ok_or(Error::StoreUnavailable)?, replicas))
+    }
+
+    /// How far the clock was moved forward; `None` if it cannot be.
+    pub fn clock_advanced(&self) -> Option<Duration> {
+        self.reading.store().clock().advanced()
     }
 
     /// Whether the database answers and takes writes.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +15,7 @@ use super::registry::Registry;
 use super::watch_hub::WatchHub;
 use super::workers::Workers;
 use crate::domain::{AttemptRef, SessionId, TaskId};
+use crate::leader;
 use crate::store::{Notification, Store};
 
 /// How often a replica says that it lives.
@@ -36,6 +38,10 @@ pub(super) struct Replicas {
     pub hints: Arc<Hints>,
     /// How often it looks for new lanes while workers are connected.
     pub(super) poll_interval: Duration,
+    /// Wakes the leader if it is here.
+    pub leader: Arc<Notify>,
+    /// What this replica does about schedules.
+    pub leadership: watch::Receiver<leader::Status>,
     /// Name of this replica, for people.
     pub name: String,
 }
@@ -46,9 +52,12 @@ impl Replicas {
         let mut was_watched = false;
         let mut next_beat = Instant::now();
         let mut is_new = true;
+        let mut leadership = self.leadership.clone();
         loop {
             let is_watched = self.hub.is_watched();
-            if Instant::now() >= next_beat || is_watched != was_watched {
+            let has_new_role = leadership.has_changed().unwrap_or_default();
+            leadership.mark_unchanged();
+            if Instant::now() >= next_beat || is_watched != was_watched || has_new_role {
                 next_beat = Instant::now() + BEATS_EVERY;
                 if let Err(error) = self.beat_once().await {
                     tracing::debug!(%error, "failed to say that this replica lives");
@@ -76,7 +85,15 @@ impl Replicas {
 
     async fn beat_once(&self) -> Result<(), Error> {
         let is_watching = self.hub.is_watched();
-        let others = self.store.replica_beat(self.hints.replica(), &self.name, is_watching).await?;
+        let role = match &self.leadership.borrow().role {
+            leader::Role::Starting => (0, String::new()),
+            leader::Role::Leader { .. } => (1, String::new()),
+            leader::Role::Standby => (2, String::new()),
+            leader::Role::Refused { reason } => (3, reason.clone()),
+        };
+        let role = (role.0, role.1.as_str());
+        let me = self.hints.replica();
+        let others = self.store.replica_beat(me, &self.name, is_watching, role).await?;
         let watching = others.iter().any(|(_, is_watching)| *is_watching);
         self.hints.set_others(!others.is_empty(), watching);
         Ok(())
@@ -116,6 +133,7 @@ impl Replicas {
     }
 
     fn catch_up(&self) {
+        self.leader.notify_one();
         self.dispatcher.wake_all();
         self.hub.look();
     }
@@ -128,6 +146,9 @@ impl Replicas {
         }
         if message.more {
             self.hub.look();
+        }
+        if message.schedules {
+            self.leader.notify_one();
         }
         let lanes: HashSet<i32> = message.lanes.into_iter().collect();
         if lanes.iter().any(|lane| self.registry.peek(*lane).is_none())

@@ -38,6 +38,10 @@ pub struct Settings {
     pub retention: Retention,
     /// How long idempotency keys hold at least.
     pub idempotency: Duration,
+    /// How long the ledger of schedules is kept.
+    pub fires: Duration,
+    /// How to lead.
+    pub leader: crate::leader::Settings,
     /// How often old tasks are deleted.
     pub prune_interval: Duration,
 }

@@ -35,6 +35,7 @@ pub struct Upkeep {
     retention: Retention,
     idempotency: Duration,
     prune_interval: Duration,
+    fires: Duration,
 }
 
 impl Upkeep {
@@ -58,6 +59,7 @@ impl Upkeep {
             retention: settings.retention,
             idempotency: settings.idempotency,
             prune_interval: settings.prune_interval,
+            fires: settings.fires,
         }
     }
 
@@ -159,6 +161,9 @@ impl Upkeep {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(self.prune_interval) => {}
             }
+            if let Err(error) = self.prune_fires().await {
+                tracing::warn!(%error, "failed to delete old fires of schedules; trying again");
+            }
             if let Err(error) = self.prune_once().await {
                 tracing::warn!(%error, "failed to delete old tasks; trying again");
             }
@@ -187,6 +192,14 @@ impl Upkeep {
                 None => return Ok(deleted),
             }
         }
+    }
+
+    /// Deletes old entries of the ledger of schedules.
+    pub async fn prune_fires(&self) -> Result<(), Error> {
+        let kept = SignedDuration::try_from(self.fires).unwrap_or(SignedDuration::MAX);
+        let Ok(before) = self.store.clock().now().checked_sub(kept) else { return Ok(()) };
+        while self.store.prune_fires(before, BATCH).await? {}
+        Ok(())
     }
 
     async fn retention_by_lane(&self) -> Result<Vec<RetentionRow>, Error> {

@@ -299,6 +299,14 @@ impl Workers {
         }
     }
 
+    /// Takes all connected workers for heard of, and writes that down: for a clock that jumps.
+    pub async fn beat_connected(&self) -> Result<(), Error> {
+        for session in self.dispatcher.sessions() {
+            session.heard();
+        }
+        self.beat_all().await
+    }
+
     /// Writes down which sessions were heard of, once.
     pub async fn beat_all(&self) -> Result<(), Error> {
         let heard: Vec<Arc<Session>> =

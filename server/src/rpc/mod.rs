@@ -1,8 +1,10 @@
 //! gRPC in and out: every handler reads the request, calls the engine, writes the answer.
 
+mod admin_service;
 mod convert;
 mod page_token;
 mod queue_service;
+mod schedule_service;
 mod status;
 mod task_service;
 mod worker_service;
@@ -12,7 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bellringer_api::FILE_DESCRIPTOR_SET;
+use bellringer_api::v1::admin_service_server::AdminServiceServer;
 use bellringer_api::v1::queue_service_server::QueueServiceServer;
+use bellringer_api::v1::schedule_service_server::ScheduleServiceServer;
 use bellringer_api::v1::task_service_server::TaskServiceServer;
 use bellringer_api::v1::worker_service_server::WorkerServiceServer;
 use tokio::net::TcpListener;
@@ -24,7 +28,9 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::engine::Engine;
+use admin_service::Admin;
 use queue_service::Queues;
+use schedule_service::Schedules;
 use task_service::Tasks;
 use worker_service::Work;
 
@@ -118,7 +124,13 @@ fn router(context: Context) -> anyhow::Result<Router> {
                 .max_decoding_message_size(LARGEST_REQUEST)
                 .max_encoding_message_size(LARGEST_ANSWER),
         )
-        .add_service(QueueServiceServer::new(Queues(context)))
+        .add_service(QueueServiceServer::new(Queues(context.clone())))
+        .add_service(
+            ScheduleServiceServer::new(Schedules(context.clone()))
+                .max_decoding_message_size(LARGEST_REQUEST)
+                .max_encoding_message_size(LARGEST_ANSWER),
+        )
+        .add_service(AdminServiceServer::new(Admin(context)))
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?))
 }
@@ -145,6 +157,8 @@ async fn set_health(reporter: &HealthReporter, is_ready: bool) {
         TaskServiceServer::<Tasks>::NAME,
         WorkerServiceServer::<Work>::NAME,
         QueueServiceServer::<Queues>::NAME,
+        ScheduleServiceServer::<Schedules>::NAME,
+        AdminServiceServer::<Admin>::NAME,
     ];
     for service in services {
         reporter.set_service_status(service, status).await;

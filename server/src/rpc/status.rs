@@ -31,6 +31,20 @@ impl From<Error> for Status {
             Error::QueueNotFound(name) => {
                 details.set_resource_info("bellringer.v1.Queue", name.to_string(), "", "");
             }
+            Error::ScheduleNotFound(name) | Error::ScheduleExists(name) => {
+                details.set_resource_info("bellringer.v1.Schedule", name.to_string(), "", "");
+            }
+            Error::EtagMismatch(etag) => {
+                tell("etag", etag.to_string());
+            }
+            Error::ScheduleOverlap { name, running } => {
+                tell("running", running.to_string());
+                details.add_precondition_failure_violation(
+                    "SCHEDULE_OVERLAP",
+                    name.to_string(),
+                    error.to_string(),
+                );
+            }
             Error::IdempotencyConflict(task) | Error::UniqueKeyConflict(task) => {
                 tell("task_id", task.to_string());
             }
@@ -55,6 +69,7 @@ impl From<Error> for Status {
                 tell("log_id", log_id.clone());
             }
             Error::SessionLost
+            | Error::ClockNotVirtual
             | Error::SlowConsumer
             | Error::Resync(_)
             | Error::Overloaded
@@ -76,6 +91,11 @@ pub(super) fn classify(error: &Error) -> (Code, ErrorReason) {
         Error::Invalid(_) => (Code::InvalidArgument, ErrorReason::InvalidArgument),
         Error::TaskNotFound(_) => (Code::NotFound, ErrorReason::TaskNotFound),
         Error::QueueNotFound(_) => (Code::NotFound, ErrorReason::QueueNotFound),
+        Error::ScheduleNotFound(_) => (Code::NotFound, ErrorReason::ScheduleNotFound),
+        Error::ScheduleExists(_) => (Code::AlreadyExists, ErrorReason::ScheduleExists),
+        Error::EtagMismatch(_) => (Code::Aborted, ErrorReason::EtagMismatch),
+        Error::ScheduleOverlap { .. } => (Code::FailedPrecondition, ErrorReason::ScheduleOverlap),
+        Error::ClockNotVirtual => (Code::FailedPrecondition, ErrorReason::ClockNotVirtual),
         Error::IdempotencyConflict(_) => (Code::AlreadyExists, ErrorReason::IdempotencyConflict),
         Error::UniqueKeyConflict(_) => (Code::AlreadyExists, ErrorReason::UniqueKeyConflict),
         Error::TaskNotFinished { .. } => (Code::FailedPrecondition, ErrorReason::TaskNotFinished),

@@ -4,12 +4,15 @@
 mod claim;
 mod error;
 mod finish;
+mod firing;
 mod lanes;
 mod listener;
 mod queues;
 mod rows;
+mod schedules;
 mod sessions;
 pub mod statements;
+mod stored_task;
 mod submit;
 mod tasks;
 mod upkeep;
@@ -29,9 +32,13 @@ use sqlx::{Connection as _, Postgres};
 pub use claim::{Claimed, Pair, Slot};
 pub use error::Error;
 pub use finish::{Ended, Lease, Past, Settlement, Success};
+pub use firing::{DueRow, Fired, HealthRow, Moved, Run, Settle, Term};
 pub use lanes::LaneRow;
 pub use listener::{Listener, Notification};
 pub use queues::QueueRow;
+pub use schedules::{
+    ByHand, ByHandAnswer, ClusterRow, FiresBefore, FiresQuery, PutSchedule, ReplicaRow,
+};
 pub use sessions::{LeaseRow, Resumed, SessionRow};
 pub use submit::{Keyed, Row as SubmitRow};
 pub use tasks::{CancelRow, ListRows, TaskRow};

@@ -78,6 +78,14 @@ impl Store {
         }
     }
 
+    /// Whether the idempotency key of a row was used before.
+    pub async fn is_key_used(&self, row: &Row) -> Result<bool, Error> {
+        let Some(key) = &row.task.idempotency_key else { return Ok(false) };
+        let statement =
+            query(sql::TASKS_KEYS_READ).bind(vec![row.namespace]).bind(vec![key.clone()]);
+        Ok(!self.hot_rows(statement).await?.is_empty())
+    }
+
     async fn try_submit_keyed(
         &self,
         rows: &[Row],
@@ -125,7 +133,7 @@ impl Store {
         Ok((answers, replaced))
     }
 
-    async fn claim_idempotency(
+    pub(super) async fn claim_idempotency(
         &self,
         tx: &mut PgConnection,
         rows: &[Row],

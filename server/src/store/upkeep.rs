@@ -146,14 +146,27 @@ impl Store {
         id: Uuid,
         name: &str,
         is_watching: bool,
+        (role, role_note): (i16, &str),
     ) -> Result<Vec<(Uuid, bool)>, Error> {
-        let statement = query(sql::UPKEEP_REPLICA_BEAT).bind(id).bind(name).bind(is_watching);
+        let statement = query(sql::UPKEEP_REPLICA_BEAT)
+            .bind(id)
+            .bind(name)
+            .bind(is_watching)
+            .bind(env!("CARGO_PKG_VERSION"))
+            .bind(role)
+            .bind(role_note);
         all(&self.hot_rows(statement).await?, |row| Ok((get(row, "id")?, get(row, "is_watching")?)))
     }
 
     /// Says that this replica stops.
     pub async fn replica_leave(&self, id: Uuid) -> Result<(), Error> {
         self.hot_rows(query(sql::UPKEEP_REPLICA_LEAVE).bind(id)).await.map(drop)
+    }
+
+    /// Whether connected workers have something to do.
+    pub async fn is_busy(&self) -> Result<bool, Error> {
+        let rows = self.read_rows(query(sql::UPKEEP_IS_BUSY)).await?;
+        Ok(all(&rows, |row| get::<bool>(row, "is_busy"))?.first().copied().unwrap_or_default())
     }
 
     /// Whether the database answers and takes writes.

@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bellringer_api::v1 as pb;
+use bellringer_api::v1::admin_service_client::AdminServiceClient;
 use bellringer_api::v1::queue_service_client::QueueServiceClient;
+use bellringer_api::v1::schedule_service_client::ScheduleServiceClient;
 use bellringer_api::v1::task_service_client::TaskServiceClient;
 use bellringer_api::v1::worker_service_client::WorkerServiceClient;
 use bellringer_server::app::App;
 use bellringer_server::clock::{Clock, ManualClock, SystemClock};
 use bellringer_server::config::{Config, Flags};
+use jiff::Timestamp;
 use tonic::Status;
 use tonic::transport::Channel;
 use tonic_types::StatusExt as _;
@@ -46,6 +49,8 @@ impl Replica {
             ("BELLRINGER__STORE__READ_CONNECTIONS", "3"),
             ("BELLRINGER__WATCH__RECONCILE_INTERVAL", "200ms"),
             ("BELLRINGER__WATCH__BUFFER", "16"),
+            // Tests go through years.
+            ("BELLRINGER__RETENTION__FIRES", "3650d"),
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let config = Config::load(None, environment.into_iter(), &flags).unwrap();
@@ -66,13 +71,26 @@ impl Replica {
     pub(crate) fn queues(&self) -> QueueServiceClient<Channel> {
         QueueServiceClient::new(self.channel.clone())
     }
+
+    pub(crate) fn schedules(&self) -> ScheduleServiceClient<Channel> {
+        ScheduleServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn admin(&self) -> AdminServiceClient<Channel> {
+        AdminServiceClient::new(self.channel.clone())
+    }
 }
 
 impl TestServer {
     /// A replica whose time, and whose database's time, stands still until the test moves it.
     pub(crate) async fn start() -> Self {
+        Self::start_at(SystemClock.now()).await
+    }
+
+    /// The same, at a time.
+    pub(crate) async fn start_at(time: Timestamp) -> Self {
         let url = fresh_database().await;
-        let clock = ManualClock::new(SystemClock.now());
+        let clock = ManualClock::new(time);
         let replica = Replica::start(&url, Arc::new(clock.clone())).await;
         Self { url, clock, replica }
     }
@@ -92,6 +110,18 @@ impl TestServer {
 
     pub(crate) fn queues(&self) -> QueueServiceClient<Channel> {
         self.replica.queues()
+    }
+
+    pub(crate) fn schedules(&self) -> ScheduleServiceClient<Channel> {
+        self.replica.schedules()
+    }
+
+    /// Moves the clock, and lets everything on the way happen at its time; answers with how many
+    /// times of schedules came.
+    pub(crate) async fn advance_through(&self, by: Duration) -> u64 {
+        let by = prost_types::Duration::try_from(by).unwrap();
+        let request = pb::AdvanceClockRequest { by: Some(by) };
+        self.replica.admin().advance_clock(request).await.unwrap().into_inner().fires
     }
 
     /// Moves the clock, and does what is due then.

@@ -61,6 +61,16 @@ const (
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 15
 	// [RESOURCE_EXHAUSTED] A limit of the namespace is reached; metadata `limit`.
 	ErrorReason_ERROR_REASON_LIMIT_REACHED ErrorReason = 16
+	// [NOT_FOUND] There is no such schedule in the namespace.
+	ErrorReason_ERROR_REASON_SCHEDULE_NOT_FOUND ErrorReason = 17
+	// [ALREADY_EXISTS] There is a schedule of that name.
+	ErrorReason_ERROR_REASON_SCHEDULE_EXISTS ErrorReason = 18
+	// [ABORTED] The schedule has changed since its etag was read: read it again; metadata `etag`.
+	ErrorReason_ERROR_REASON_ETAG_MISMATCH ErrorReason = 19
+	// [FAILED_PRECONDITION] Earlier tasks of the schedule are unfinished; metadata `running`.
+	ErrorReason_ERROR_REASON_SCHEDULE_OVERLAP ErrorReason = 20
+	// [FAILED_PRECONDITION] The clock of this server is not virtual: only that of `bellringer dev` is.
+	ErrorReason_ERROR_REASON_CLOCK_NOT_VIRTUAL ErrorReason = 21
 )
 
 // Enum value maps for ErrorReason.
@@ -83,6 +93,11 @@ var (
 		14: "ERROR_REASON_OUTCOME_UNKNOWN",
 		15: "ERROR_REASON_INTERNAL",
 		16: "ERROR_REASON_LIMIT_REACHED",
+		17: "ERROR_REASON_SCHEDULE_NOT_FOUND",
+		18: "ERROR_REASON_SCHEDULE_EXISTS",
+		19: "ERROR_REASON_ETAG_MISMATCH",
+		20: "ERROR_REASON_SCHEDULE_OVERLAP",
+		21: "ERROR_REASON_CLOCK_NOT_VIRTUAL",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":          0,
@@ -102,6 +117,11 @@ var (
 		"ERROR_REASON_OUTCOME_UNKNOWN":      14,
 		"ERROR_REASON_INTERNAL":             15,
 		"ERROR_REASON_LIMIT_REACHED":        16,
+		"ERROR_REASON_SCHEDULE_NOT_FOUND":   17,
+		"ERROR_REASON_SCHEDULE_EXISTS":      18,
+		"ERROR_REASON_ETAG_MISMATCH":        19,
+		"ERROR_REASON_SCHEDULE_OVERLAP":     20,
+		"ERROR_REASON_CLOCK_NOT_VIRTUAL":    21,
 	}
 )
 
@@ -136,7 +156,7 @@ var File_bellringer_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_bellringer_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	" bellringer/v1/error_reason.proto\x12\rbellringer.v1*\xb0\x04\n" +
+	" bellringer/v1/error_reason.proto\x12\rbellringer.v1*\xde\x05\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12!\n" +
 	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x12\x1f\n" +
@@ -155,7 +175,12 @@ const file_bellringer_v1_error_reason_proto_rawDesc = "" +
 	"\x1eERROR_REASON_STORE_UNAVAILABLE\x10\r\x12 \n" +
 	"\x1cERROR_REASON_OUTCOME_UNKNOWN\x10\x0e\x12\x19\n" +
 	"\x15ERROR_REASON_INTERNAL\x10\x0f\x12\x1e\n" +
-	"\x1aERROR_REASON_LIMIT_REACHED\x10\x10BG\n" +
+	"\x1aERROR_REASON_LIMIT_REACHED\x10\x10\x12#\n" +
+	"\x1fERROR_REASON_SCHEDULE_NOT_FOUND\x10\x11\x12 \n" +
+	"\x1cERROR_REASON_SCHEDULE_EXISTS\x10\x12\x12\x1e\n" +
+	"\x1aERROR_REASON_ETAG_MISMATCH\x10\x13\x12!\n" +
+	"\x1dERROR_REASON_SCHEDULE_OVERLAP\x10\x14\x12\"\n" +
+	"\x1eERROR_REASON_CLOCK_NOT_VIRTUAL\x10\x15BG\n" +
 	"\x11dev.bellringer.v1P\x01Z0bellringer.dev/client/bellringer/v1;bellringerv1b\x06proto3"
 
 var (

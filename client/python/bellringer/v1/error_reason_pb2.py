@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n bellringer/v1/error_reason.proto\x12\rbellringer.v1*\xb0\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12!\n\x1d\x45RROR_REASON_INVALID_ARGUMENT\x10\x01\x12\x1f\n\x1b\x45RROR_REASON_TASK_NOT_FOUND\x10\x02\x12 \n\x1c\x45RROR_REASON_QUEUE_NOT_FOUND\x10\x03\x12%\n!ERROR_REASON_IDEMPOTENCY_CONFLICT\x10\x04\x12$\n ERROR_REASON_UNIQUE_KEY_CONFLICT\x10\x05\x12\"\n\x1e\x45RROR_REASON_TASK_NOT_FINISHED\x10\x06\x12\x1b\n\x17\x45RROR_REASON_LEASE_LOST\x10\x07\x12\x1d\n\x19\x45RROR_REASON_SESSION_LOST\x10\x08\x12\x1e\n\x1a\x45RROR_REASON_SLOW_CONSUMER\x10\t\x12\x17\n\x13\x45RROR_REASON_RESYNC\x10\n\x12\x1b\n\x17\x45RROR_REASON_OVERLOADED\x10\x0b\x12\x19\n\x15\x45RROR_REASON_DRAINING\x10\x0c\x12\"\n\x1e\x45RROR_REASON_STORE_UNAVAILABLE\x10\r\x12 \n\x1c\x45RROR_REASON_OUTCOME_UNKNOWN\x10\x0e\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x0f\x12\x1e\n\x1a\x45RROR_REASON_LIMIT_REACHED\x10\x10\x42G\n\x11\x64\x65v.bellringer.v1P\x01Z0bellringer.dev/client/bellringer/v1;bellringerv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n bellringer/v1/error_reason.proto\x12\rbellringer.v1*\xde\x05\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12!\n\x1d\x45RROR_REASON_INVALID_ARGUMENT\x10\x01\x12\x1f\n\x1b\x45RROR_REASON_TASK_NOT_FOUND\x10\x02\x12 \n\x1c\x45RROR_REASON_QUEUE_NOT_FOUND\x10\x03\x12%\n!ERROR_REASON_IDEMPOTENCY_CONFLICT\x10\x04\x12$\n ERROR_REASON_UNIQUE_KEY_CONFLICT\x10\x05\x12\"\n\x1e\x45RROR_REASON_TASK_NOT_FINISHED\x10\x06\x12\x1b\n\x17\x45RROR_REASON_LEASE_LOST\x10\x07\x12\x1d\n\x19\x45RROR_REASON_SESSION_LOST\x10\x08\x12\x1e\n\x1a\x45RROR_REASON_SLOW_CONSUMER\x10\t\x12\x17\n\x13\x45RROR_REASON_RESYNC\x10\n\x12\x1b\n\x17\x45RROR_REASON_OVERLOADED\x10\x0b\x12\x19\n\x15\x45RROR_REASON_DRAINING\x10\x0c\x12\"\n\x1e\x45RROR_REASON_STORE_UNAVAILABLE\x10\r\x12 \n\x1c\x45RROR_REASON_OUTCOME_UNKNOWN\x10\x0e\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x0f\x12\x1e\n\x1a\x45RROR_REASON_LIMIT_REACHED\x10\x10\x12#\n\x1f\x45RROR_REASON_SCHEDULE_NOT_FOUND\x10\x11\x12 \n\x1c\x45RROR_REASON_SCHEDULE_EXISTS\x10\x12\x12\x1e\n\x1a\x45RROR_REASON_ETAG_MISMATCH\x10\x13\x12!\n\x1d\x45RROR_REASON_SCHEDULE_OVERLAP\x10\x14\x12\"\n\x1e\x45RROR_REASON_CLOCK_NOT_VIRTUAL\x10\x15\x42G\n\x11\x64\x65v.bellringer.v1P\x01Z0bellringer.dev/client/bellringer/v1;bellringerv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\021dev.bellringer.v1P\001Z0bellringer.dev/client/bellringer/v1;bellringerv1'
   _globals['_ERRORREASON']._serialized_start=52
-  _globals['_ERRORREASON']._serialized_end=612
+  _globals['_ERRORREASON']._serialized_end=786
 # @@protoc_insertion_point(module_scope)

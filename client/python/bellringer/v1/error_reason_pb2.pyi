@@ -58,6 +58,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[INTERNAL] A fault of the server; metadata `log_id` finds it in the server's log."""
     ERROR_REASON_LIMIT_REACHED: _ErrorReason.ValueType  # 16
     """[RESOURCE_EXHAUSTED] A limit of the namespace is reached; metadata `limit`."""
+    ERROR_REASON_SCHEDULE_NOT_FOUND: _ErrorReason.ValueType  # 17
+    """[NOT_FOUND] There is no such schedule in the namespace."""
+    ERROR_REASON_SCHEDULE_EXISTS: _ErrorReason.ValueType  # 18
+    """[ALREADY_EXISTS] There is a schedule of that name."""
+    ERROR_REASON_ETAG_MISMATCH: _ErrorReason.ValueType  # 19
+    """[ABORTED] The schedule has changed since its etag was read: read it again; metadata `etag`."""
+    ERROR_REASON_SCHEDULE_OVERLAP: _ErrorReason.ValueType  # 20
+    """[FAILED_PRECONDITION] Earlier tasks of the schedule are unfinished; metadata `running`."""
+    ERROR_REASON_CLOCK_NOT_VIRTUAL: _ErrorReason.ValueType  # 21
+    """[FAILED_PRECONDITION] The clock of this server is not virtual: only that of `bellringer dev` is."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every reason for which a call can fail. `google.rpc.ErrorInfo.reason` carries the name without
@@ -100,4 +110,14 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 15
 """[INTERNAL] A fault of the server; metadata `log_id` finds it in the server's log."""
 ERROR_REASON_LIMIT_REACHED: ErrorReason.ValueType  # 16
 """[RESOURCE_EXHAUSTED] A limit of the namespace is reached; metadata `limit`."""
+ERROR_REASON_SCHEDULE_NOT_FOUND: ErrorReason.ValueType  # 17
+"""[NOT_FOUND] There is no such schedule in the namespace."""
+ERROR_REASON_SCHEDULE_EXISTS: ErrorReason.ValueType  # 18
+"""[ALREADY_EXISTS] There is a schedule of that name."""
+ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 19
+"""[ABORTED] The schedule has changed since its etag was read: read it again; metadata `etag`."""
+ERROR_REASON_SCHEDULE_OVERLAP: ErrorReason.ValueType  # 20
+"""[FAILED_PRECONDITION] Earlier tasks of the schedule are unfinished; metadata `running`."""
+ERROR_REASON_CLOCK_NOT_VIRTUAL: ErrorReason.ValueType  # 21
+"""[FAILED_PRECONDITION] The clock of this server is not virtual: only that of `bellringer dev` is."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -2,8 +2,11 @@
 //! past this line there is no raw text, no unset enum, no negative duration. Outwards nothing fails.
 
 pub(super) mod fields;
+pub(super) mod mask;
 pub(super) mod payload;
 pub(super) mod queue;
+pub(super) mod schedule;
 pub(super) mod task;
 pub(super) mod time;
+pub(super) mod times;
 pub(super) mod worker;

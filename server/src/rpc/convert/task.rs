@@ -268,22 +268,30 @@ pub(crate) fn pb_task(task: Task, view: View) -> pb::Task {
         worker: task.worker,
         retry_of: spec.retry_of.map(|id| id.to_string()).unwrap_or_default(),
         spec: Some(pb::TaskSpec {
-            queue: spec.queue.to_string(),
-            kind: spec.kind.to_string(),
-            version: spec.version.map(|version| version.to_string()).unwrap_or_default(),
-            payload: if is_full { pb_payload(spec.payload) } else { None },
-            labels: spec.labels.into_iter().collect(),
-            priority: Some(u32::from(spec.priority)),
             run_at: Some(pb_timestamp(task.run_at)),
-            delay: None,
-            expire_at: spec.expire_at.map(pb_timestamp),
-            attempt_timeout: spec.attempt_timeout.map(pb_duration),
-            total_timeout: spec.total_timeout.map(pb_duration),
-            retry: Some(pb_retry(spec.retry.unwrap_or_default())),
-            unique_key: spec.unique_key.unwrap_or_default(),
-            unique_conflict: pb::UniqueConflictPolicy::Unspecified.into(),
-            traceparent: spec.traceparent.unwrap_or_default(),
+            ..pb_spec(spec, is_full)
         }),
+    }
+}
+
+/// Writes what was submitted, with defaults filled in, but for the start.
+pub(crate) fn pb_spec(spec: NewTask, with_payload: bool) -> pb::TaskSpec {
+    pb::TaskSpec {
+        queue: spec.queue.to_string(),
+        kind: spec.kind.to_string(),
+        version: spec.version.map(|version| version.to_string()).unwrap_or_default(),
+        payload: if with_payload { pb_payload(spec.payload) } else { None },
+        labels: spec.labels.into_iter().collect(),
+        priority: Some(u32::from(spec.priority)),
+        run_at: None,
+        delay: None,
+        expire_at: spec.expire_at.map(pb_timestamp),
+        attempt_timeout: spec.attempt_timeout.map(pb_duration),
+        total_timeout: spec.total_timeout.map(pb_duration),
+        retry: Some(pb_retry(spec.retry.unwrap_or_default())),
+        unique_key: spec.unique_key.unwrap_or_default(),
+        unique_conflict: pb::UniqueConflictPolicy::Unspecified.into(),
+        traceparent: spec.traceparent.unwrap_or_default(),
     }
 }
 

@@ -151,6 +151,46 @@ public enum ErrorReason
    * <code>ERROR_REASON_LIMIT_REACHED = 16;</code>
    */
   ERROR_REASON_LIMIT_REACHED(16),
+  /**
+   * <pre>
+   * [NOT_FOUND] There is no such schedule in the namespace.
+   * </pre>
+   *
+   * <code>ERROR_REASON_SCHEDULE_NOT_FOUND = 17;</code>
+   */
+  ERROR_REASON_SCHEDULE_NOT_FOUND(17),
+  /**
+   * <pre>
+   * [ALREADY_EXISTS] There is a schedule of that name.
+   * </pre>
+   *
+   * <code>ERROR_REASON_SCHEDULE_EXISTS = 18;</code>
+   */
+  ERROR_REASON_SCHEDULE_EXISTS(18),
+  /**
+   * <pre>
+   * [ABORTED] The schedule has changed since its etag was read: read it again; metadata `etag`.
+   * </pre>
+   *
+   * <code>ERROR_REASON_ETAG_MISMATCH = 19;</code>
+   */
+  ERROR_REASON_ETAG_MISMATCH(19),
+  /**
+   * <pre>
+   * [FAILED_PRECONDITION] Earlier tasks of the schedule are unfinished; metadata `running`.
+   * </pre>
+   *
+   * <code>ERROR_REASON_SCHEDULE_OVERLAP = 20;</code>
+   */
+  ERROR_REASON_SCHEDULE_OVERLAP(20),
+  /**
+   * <pre>
+   * [FAILED_PRECONDITION] The clock of this server is not virtual: only that of `bellringer dev` is.
+   * </pre>
+   *
+   * <code>ERROR_REASON_CLOCK_NOT_VIRTUAL = 21;</code>
+   */
+  ERROR_REASON_CLOCK_NOT_VIRTUAL(21),
   UNRECOGNIZED(-1),
   ;
 
@@ -291,6 +331,46 @@ public enum ErrorReason
    * <code>ERROR_REASON_LIMIT_REACHED = 16;</code>
    */
   public static final int ERROR_REASON_LIMIT_REACHED_VALUE = 16;
+  /**
+   * <pre>
+   * [NOT_FOUND] There is no such schedule in the namespace.
+   * </pre>
+   *
+   * <code>ERROR_REASON_SCHEDULE_NOT_FOUND = 17;</code>
+   */
+  public static final int ERROR_REASON_SCHEDULE_NOT_FOUND_VALUE = 17;
+  /**
+   * <pre>
+   * [ALREADY_EXISTS] There is a schedule of that name.
+   * </pre>
+   *
+   * <code>ERROR_REASON_SCHEDULE_EXISTS = 18;</code>
+   */
+  public static final int ERROR_REASON_SCHEDULE_EXISTS_VALUE = 18;
+  /**
+   * <pre>
+   * [ABORTED] The schedule has changed since its etag was read: read it again; metadata `etag`.
+   * </pre>
+   *
+   * <code>ERROR_REASON_ETAG_MISMATCH = 19;</code>
+   */
+  public static final int ERROR_REASON_ETAG_MISMATCH_VALUE = 19;
+  /**
+   * <pre>
+   * [FAILED_PRECONDITION] Earlier tasks of the schedule are unfinished; metadata `running`.
+   * </pre>
+   *
+   * <code>ERROR_REASON_SCHEDULE_OVERLAP = 20;</code>
+   */
+  public static final int ERROR_REASON_SCHEDULE_OVERLAP_VALUE = 20;
+  /**
+   * <pre>
+   * [FAILED_PRECONDITION] The clock of this server is not virtual: only that of `bellringer dev` is.
+   * </pre>
+   *
+   * <code>ERROR_REASON_CLOCK_NOT_VIRTUAL = 21;</code>
+   */
+  public static final int ERROR_REASON_CLOCK_NOT_VIRTUAL_VALUE = 21;
 
 
   public final int getNumber() {
@@ -334,6 +414,11 @@ public enum ErrorReason
       case 14: return ERROR_REASON_OUTCOME_UNKNOWN;
       case 15: return ERROR_REASON_INTERNAL;
       case 16: return ERROR_REASON_LIMIT_REACHED;
+      case 17: return ERROR_REASON_SCHEDULE_NOT_FOUND;
+      case 18: return ERROR_REASON_SCHEDULE_EXISTS;
+      case 19: return ERROR_REASON_ETAG_MISMATCH;
+      case 20: return ERROR_REASON_SCHEDULE_OVERLAP;
+      case 21: return ERROR_REASON_CLOCK_NOT_VIRTUAL;
       default: return null;
     }
   }

@@ -25,7 +25,7 @@ public final class ErrorReasonOuterClass {
   static {
     java.lang.String[] descriptorData = {
       "\n bellringer/v1/error_reason.proto\022\rbell" +
-      "ringer.v1*\260\004\n\013ErrorReason\022\034\n\030ERROR_REASO" +
+      "ringer.v1*\336\005\n\013ErrorReason\022\034\n\030ERROR_REASO" +
       "N_UNSPECIFIED\020\000\022!\n\035ERROR_REASON_INVALID_" +
       "ARGUMENT\020\001\022\037\n\033ERROR_REASON_TASK_NOT_FOUN" +
       "D\020\002\022 \n\034ERROR_REASON_QUEUE_NOT_FOUND\020\003\022%\n" +
@@ -39,9 +39,13 @@ public final class ErrorReasonOuterClass {
       "G\020\014\022\"\n\036ERROR_REASON_STORE_UNAVAILABLE\020\r\022" +
       " \n\034ERROR_REASON_OUTCOME_UNKNOWN\020\016\022\031\n\025ERR" +
       "OR_REASON_INTERNAL\020\017\022\036\n\032ERROR_REASON_LIM" +
-      "IT_REACHED\020\020BG\n\021dev.bellringer.v1P\001Z0bel" +
-      "lringer.dev/client/bellringer/v1;bellrin" +
-      "gerv1b\006proto3"
+      "IT_REACHED\020\020\022#\n\037ERROR_REASON_SCHEDULE_NO" +
+      "T_FOUND\020\021\022 \n\034ERROR_REASON_SCHEDULE_EXIST" +
+      "S\020\022\022\036\n\032ERROR_REASON_ETAG_MISMATCH\020\023\022!\n\035E" +
+      "RROR_REASON_SCHEDULE_OVERLAP\020\024\022\"\n\036ERROR_" +
+      "REASON_CLOCK_NOT_VIRTUAL\020\025BG\n\021dev.bellri" +
+      "nger.v1P\001Z0bellringer.dev/client/bellrin" +
+      "ger/v1;bellringerv1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,

@@ -1,0 +1,17 @@
+-- schedules/list: schedules by name.
+-- $1 namespace, $2 after this name, $3 labels or null, $4 states or null, $5 limit.
+select s.id, s.version, s.state, n.name as namespace, s.name, s.times, s.policies, s.on_failure,
+       s.on_recovery, s.labels, s.description, s.start_within_ms, l.queue, l.kind,
+       l.version as handler_version, s.priority, s.payload, s.content_type, s.attempt_timeout_ms,
+       s.total_timeout_ms, s.retry, s.task_labels, s.traceparent, s.created_at, s.updated_at,
+       s.next_fire_at, s.last_fire_at, s.last_task, s.fires, s.failures, s.paused_at,
+       s.paused_until, s.pause_note,
+       0::int8 as running, 0::int8 as held_back
+from schedule s
+join namespace n on n.id = s.namespace
+join lane l on l.id = s.lane
+where s.namespace = $1 and s.name > $2
+  and ($3::jsonb is null or s.labels @> $3)
+  and ($4::int2[] is null or s.state = any ($4))
+order by s.name
+limit $5

@@ -1,0 +1,510 @@
+//! Schedules and their ledger, as callers see and change them. What the leader does is in `firing`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::postgres::PgRow;
+use sqlx::query;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::rows::{self, all, corrupt, count, get, maybe_time, time};
+use super::stored_task::StoredTask;
+use super::submit::milliseconds;
+use super::{Error, Store, statements as sql};
+use crate::domain::schedule::accounting::Range;
+use crate::domain::schedule::{
+    Fire, FireCause, FireOutcome, Pause, Policies, ScheduleId, ScheduleSpec, ScheduleState,
+    SkipReason, Times,
+};
+use crate::domain::task::{NewTask, Start};
+use crate::domain::{Kind, Namespace, QueueName, Schedule, ScheduleName, TaskId, Version};
+
+/// What is written of a schedule when a caller makes or changes it.
+#[derive(Debug, Clone)]
+pub struct PutSchedule<'a> {
+    /// Its id.
+    pub id: ScheduleId,
+    /// Number of its namespace.
+    pub namespace: i32,
+    /// Its name.
+    pub name: &'a ScheduleName,
+    /// Number of the lane of its tasks.
+    pub lane: i32,
+    /// What it is meant to do.
+    pub spec: &'a ScheduleSpec,
+    /// Where it is in its life.
+    pub state: ScheduleState,
+    /// The first time without a record.
+    pub next_fire_at: Option<Timestamp>,
+    /// When the leader has to look.
+    pub due_at: Option<Timestamp>,
+    /// The version that it replaces, with the cursor that was read; `None`: it is new.
+    pub before: Option<(i64, Option<Timestamp>)>,
+    /// Times that will never fire.
+    pub lost: Option<Range>,
+}
+
+/// Where a page of the ledger begins.
+#[derive(Debug, Clone, Copy)]
+pub struct FiresBefore {
+    /// At or before this time.
+    pub nominal: Timestamp,
+    /// Only a range was told of this time, a single fire was not.
+    pub is_range: bool,
+}
+
+/// A part of the ledger.
+#[derive(Debug, Clone, Default)]
+pub struct FiresQuery {
+    /// From here on.
+    pub from: Option<Timestamp>,
+    /// Until before this.
+    pub to: Option<Timestamp>,
+    /// Outcomes; empty: any.
+    pub outcomes: Vec<FireOutcome>,
+    /// Where the page begins.
+    pub before: Option<FiresBefore>,
+    /// Its length.
+    pub limit: usize,
+}
+
+/// A fire that a caller asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct ByHand {
+    /// The time.
+    pub nominal: Timestamp,
+    /// The time with jitter.
+    pub due: Timestamp,
+    /// What a clock change had to do with it.
+    pub rule: bellringer_schedule::Rule,
+    /// The task to submit.
+    pub task: TaskId,
+}
+
+/// What stands about the cluster.
+#[derive(Debug, Clone)]
+pub struct ClusterRow {
+    /// Identifies the database.
+    pub id: Uuid,
+    /// How far the clock was moved forward.
+    pub clock_advanced: Duration,
+    /// Number of the current or last term.
+    pub epoch: i64,
+    /// Name of the replica that leads, if one does.
+    pub leader: Option<String>,
+    /// When the term began.
+    pub term_started_at: Option<Timestamp>,
+    /// The time.
+    pub now: Timestamp,
+    /// Active schedules that are overdue.
+    pub overdue: u64,
+}
+
+/// A replica that lives.
+#[derive(Debug, Clone)]
+pub struct ReplicaRow {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// Version of its program.
+    pub version: String,
+    /// 0 not known, 1 leader, 2 standby, 3 cannot lead.
+    pub role: i16,
+    /// Why it cannot lead.
+    pub role_note: String,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// When it last said that it lives.
+    pub seen_at: Timestamp,
+}
+
+fn is_some(rows: &[PgRow]) -> bool {
+    !rows.is_empty()
+}
+
+impl Store {
+    /// Makes or changes a schedule; false if somebody else was faster.
+    pub async fn put_schedule(&self, put: &PutSchedule<'_>) -> Result<bool, Error> {
+        let PutSchedule { spec, .. } = *put;
+        let task = &spec.task;
+        let hook = |task: &Option<NewTask>| task.as_ref().map(|task| Json(StoredTask::of(task)));
+        let statement = query(sql::SCHEDULES_PUT)
+            .bind(self.now())
+            .bind(put.id.0)
+            .bind(put.namespace)
+            .bind(put.name.as_str())
+            .bind(put.before.map_or(0, |(version, _)| version))
+            .bind(put.state.code())
+            .bind(Json(&spec.times))
+            .bind(Json(&spec.policies))
+            .bind(hook(&spec.on_failure))
+            .bind(hook(&spec.on_recovery))
+            .bind(Json(&spec.labels))
+            .bind(spec.description.as_str())
+            .bind(spec.start_within.map(milliseconds))
+            .bind(put.lane)
+            .bind(i16::from(task.priority))
+            .bind(task.payload.data.as_ref())
+            .bind(task.payload.content_type.as_deref())
+            .bind(task.attempt_timeout.map(milliseconds))
+            .bind(task.total_timeout.map(milliseconds))
+            .bind(task.retry.as_ref().map(Json))
+            .bind(Json(&task.labels))
+            .bind(task.traceparent.as_deref())
+            .bind(put.next_fire_at.map(|time| time.to_sqlx()))
+            .bind(put.due_at.map(|time| time.to_sqlx()))
+            .bind(put.before.and_then(|(_, cursor)| cursor).map(|time| time.to_sqlx()))
+            .bind(put.lost.map(|range| range.first.to_sqlx()))
+            .bind(put.lost.map(|range| range.last.to_sqlx()))
+            .bind(put.lost.map(|range| i64::try_from(range.count).unwrap_or(i64::MAX)))
+            .bind(put.lost.map(|range| range.reason.code()));
+        Ok(is_some(&self.hot_rows(statement).await?))
+    }
+
+    /// One schedule.
+    pub async fn schedule(&self, namespace: i32, name: &str) -> Result<Option<Schedule>, Error> {
+        let statement = query(sql::SCHEDULES_GET).bind(namespace).bind(name);
+        Ok(all(&self.read_rows(statement).await?, schedule)?.pop())
+    }
+
+    /// Schedules by name, after `after`.
+    pub async fn schedules(
+        &self,
+        namespace: i32,
+        after: &str,
+        labels: &BTreeMap<String, String>,
+        states: &[ScheduleState],
+        limit: usize,
+    ) -> Result<Vec<Schedule>, Error> {
+        let states: Vec<i16> = states.iter().map(|state| state.code()).collect();
+        let statement = query(sql::SCHEDULES_LIST)
+            .bind(namespace)
+            .bind(after)
+            .bind((!labels.is_empty()).then_some(Json(labels)))
+            .bind((!states.is_empty()).then_some(states))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        all(&self.read_rows(statement).await?, schedule)
+    }
+
+    /// Stops firing; false if there is no such schedule, or it has no further time.
+    pub async fn pause_schedule(
+        &self,
+        namespace: i32,
+        name: &str,
+        note: &str,
+        until: Option<Timestamp>,
+    ) -> Result<bool, Error> {
+        let statement = query(sql::SCHEDULES_PAUSE)
+            .bind(self.now())
+            .bind(namespace)
+            .bind(name)
+            .bind(note)
+            .bind(until.map(|time| time.to_sqlx()));
+        Ok(is_some(&self.hot_rows(statement).await?))
+    }
+
+    /// Ends a pause; false if the schedule has changed since it was read.
+    pub async fn resume_schedule(
+        &self,
+        id: ScheduleId,
+        version: i64,
+        state: ScheduleState,
+        next: Option<(Timestamp, Timestamp)>,
+        ranges: &[Range],
+    ) -> Result<bool, Error> {
+        let statement = query(sql::SCHEDULES_RESUME)
+            .bind(self.now())
+            .bind(id.0)
+            .bind(version)
+            .bind(state.code())
+            .bind(next.map(|(nominal, _)| nominal.to_sqlx()))
+            .bind(next.map(|(_, due)| due.to_sqlx()))
+            .bind(ranges.iter().map(|range| range.first.to_sqlx()).collect::<Vec<_>>())
+            .bind(ranges.iter().map(|range| range.last.to_sqlx()).collect::<Vec<_>>())
+            .bind(
+                ranges
+                    .iter()
+                    .map(|range| i64::try_from(range.count).unwrap_or(i64::MAX))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(ranges.iter().map(|range| range.reason.code()).collect::<Vec<_>>());
+        Ok(is_some(&self.hot_rows(statement).await?))
+    }
+
+    /// Removes a schedule and its ledger; false if there is none of this version.
+    pub async fn delete_schedule(
+        &self,
+        namespace: i32,
+        name: &str,
+        version: Option<i64>,
+    ) -> Result<bool, Error> {
+        let statement = query(sql::SCHEDULES_DELETE).bind(namespace).bind(name).bind(version);
+        Ok(is_some(&self.hot_rows(statement).await?))
+    }
+
+    /// The ledger, newest first.
+    pub async fn fires(&self, id: ScheduleId, page: &FiresQuery) -> Result<Vec<Fire>, Error> {
+        let outcomes: Vec<i16> = page.outcomes.iter().map(|outcome| outcome.code()).collect();
+        let statement = query(sql::SCHEDULES_FIRES)
+            .bind(id.0)
+            .bind(page.from.map(|time| time.to_sqlx()))
+            .bind(page.to.map(|time| time.to_sqlx()))
+            .bind((!outcomes.is_empty()).then_some(outcomes))
+            .bind(page.before.map(|before| before.nominal.to_sqlx()))
+            .bind(page.before.is_some_and(|before| before.is_range))
+            .bind(i64::try_from(page.limit).unwrap_or(i64::MAX));
+        all(&self.read_rows(statement).await?, fire)
+    }
+
+    /// What the ledger says of the times in `from..to` by themselves.
+    pub async fn recorded(
+        &self,
+        id: ScheduleId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<BTreeMap<Timestamp, (FireOutcome, Option<SkipReason>)>, Error> {
+        let statement =
+            query(sql::SCHEDULES_RECORDED).bind(id.0).bind(from.to_sqlx()).bind(to.to_sqlx());
+        let found = all(&self.read_rows(statement).await?, |row| {
+            Ok((time(row, "nominal")?, (outcome(row)?, reason(row)?)))
+        })?;
+        Ok(found.into_iter().collect())
+    }
+
+    /// Writes down fires that a caller asked for and submits their tasks; answers with those that
+    /// were, and when. `None`: the schedule has changed. With a key: a single fire.
+    pub async fn fire_by_hand(
+        &self,
+        id: ScheduleId,
+        version: i64,
+        cause: FireCause,
+        fires: &[ByHand],
+        key: Option<&super::submit::Row>,
+        hash: &[u8],
+    ) -> Result<Option<ByHandAnswer>, Error> {
+        let mut tx = self.hot.begin().await.map_err(Error::before)?;
+        let mut existing = None;
+        if let Some(row) = key {
+            let answers = self
+                .claim_idempotency(&mut tx, std::slice::from_ref(row), &[hash.to_vec()])
+                .await?;
+            existing = answers.into_iter().find(|answer| *answer != super::Keyed::Submitted);
+        }
+        if let Some(keyed) = existing {
+            tx.rollback().await.map_err(Error::during)?;
+            return Ok(Some(ByHandAnswer::Earlier(keyed)));
+        }
+        let found = query(sql::SCHEDULES_BY_HAND)
+            .bind(self.now())
+            .bind(id.0)
+            .bind(version)
+            .bind(cause.code())
+            .bind(key.and_then(|row| row.task.idempotency_key.as_deref()))
+            .bind(fires.iter().map(|fire| fire.nominal.to_sqlx()).collect::<Vec<_>>())
+            .bind(fires.iter().map(|fire| fire.due.to_sqlx()).collect::<Vec<_>>())
+            .bind(fires.iter().map(|fire| fire.rule.code()).collect::<Vec<_>>())
+            .bind(fires.iter().map(|fire| fire.task.0).collect::<Vec<_>>())
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(Error::during)?;
+        if found.is_empty() {
+            tx.rollback().await.map_err(Error::during)?;
+            return Ok(None);
+        }
+        let fired = all(&found, |row| {
+            let now = time(row, "now")?;
+            let task = get::<Option<Uuid>>(row, "task")?.map(TaskId);
+            Ok(maybe_time(row, "nominal")?.zip(task).map(|(nominal, task)| (nominal, task, now)))
+        })?;
+        tx.commit().await.map_err(Error::during)?;
+        Ok(Some(ByHandAnswer::Fired(fired.into_iter().flatten().collect())))
+    }
+
+    /// The unfinished tasks of a schedule, oldest first.
+    pub async fn unfinished(&self, id: ScheduleId, limit: usize) -> Result<Vec<TaskId>, Error> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let statement = query(sql::SCHEDULES_UNFINISHED).bind(id.0).bind(limit);
+        all(&self.read_rows(statement).await?, |row| Ok(TaskId(get(row, "task")?)))
+    }
+
+    /// How long until the leader has to look at a schedule; `None` if there is none.
+    pub async fn next_schedule_due(&self) -> Result<Option<Duration>, Error> {
+        let rows = self.hot_rows(query(sql::SCHEDULES_NEXT_DUE).bind(self.now())).await?;
+        let waits = all(&rows, |row| get::<i64>(row, "wait_ms"))?;
+        Ok(waits.first().map(|ms| Duration::from_millis(u64::try_from(*ms).unwrap_or_default())))
+    }
+
+    /// How many times of schedules were recorded since `since`.
+    pub async fn came(&self, since: Timestamp) -> Result<u64, Error> {
+        let statement = query(sql::SCHEDULES_CAME).bind(since.to_sqlx());
+        let came = all(&self.read_rows(statement).await?, |row| get::<i64>(row, "came"))?;
+        Ok(came.first().map_or(0, |came| u64::try_from(*came).unwrap_or_default()))
+    }
+
+    /// Deletes entries of the ledger that are older than `before`; whether there may be more.
+    pub async fn prune_fires(&self, before: Timestamp, limit: i64) -> Result<bool, Error> {
+        let statement = query(sql::SCHEDULES_PRUNE).bind(before.to_sqlx()).bind(limit);
+        let gone = all(&self.read_rows(statement).await?, |row| get::<i64>(row, "gone"))?;
+        Ok(gone.first().is_some_and(|gone| *gone >= limit))
+    }
+
+    /// What stands about the cluster.
+    pub async fn cluster(&self) -> Result<Option<ClusterRow>, Error> {
+        let statement = query(sql::SCHEDULES_CLUSTER).bind(self.now());
+        let rows = all(&self.read_rows(statement).await?, |row| {
+            let leader: Option<String> = get(row, "leader")?;
+            let advanced: i64 = get(row, "clock_advanced_ms")?;
+            Ok(ClusterRow {
+                id: get(row, "id")?,
+                clock_advanced: Duration::from_millis(u64::try_from(advanced).unwrap_or_default()),
+                epoch: get(row, "epoch")?,
+                leader: leader.filter(|_| get(row, "is_led").unwrap_or_default()),
+                term_started_at: maybe_time(row, "acquired_at")?,
+                now: time(row, "now")?,
+                overdue: u64::try_from(get::<i64>(row, "overdue")?).unwrap_or_default(),
+            })
+        })?;
+        Ok(rows.into_iter().next())
+    }
+
+    /// The replicas that live.
+    pub async fn replicas(&self) -> Result<Vec<ReplicaRow>, Error> {
+        all(&self.read_rows(query(sql::SCHEDULES_REPLICAS)).await?, |row| {
+            Ok(ReplicaRow {
+                id: get(row, "id")?,
+                name: get(row, "name")?,
+                version: get(row, "version")?,
+                role: get(row, "role")?,
+                role_note: get(row, "role_note")?,
+                started_at: time(row, "started_at")?,
+                seen_at: time(row, "seen_at")?,
+            })
+        })
+    }
+
+    /// Keeps how far the clock was moved forward.
+    pub async fn set_clock(&self, advanced: Duration) -> Result<(), Error> {
+        let statement = query(sql::SCHEDULES_SET_CLOCK).bind(milliseconds(advanced));
+        self.hot_rows(statement).await.map(drop)
+    }
+}
+
+/// What became of a call to fire by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ByHandAnswer {
+    /// An earlier request had the same idempotency key.
+    Earlier(super::Keyed),
+    /// These fired: nominal time, task, and when.
+    Fired(Vec<(Timestamp, TaskId, Timestamp)>),
+}
+
+fn outcome(row: &PgRow) -> Result<FireOutcome, rows::Corrupt> {
+    let code: i16 = get(row, "outcome")?;
+    FireOutcome::from_code(code).ok_or_else(|| corrupt("outcome", format!("{code} is none")))
+}
+
+fn reason(row: &PgRow) -> Result<Option<SkipReason>, rows::Corrupt> {
+    Ok(get::<Option<i16>>(row, "reason")?.and_then(SkipReason::from_code))
+}
+
+fn fire(row: &PgRow) -> Result<Fire, rows::Corrupt> {
+    let cause: i16 = get(row, "cause")?;
+    let rule: i16 = get(row, "rule")?;
+    let count = u64::try_from(get::<i64>(row, "count")?).unwrap_or_default();
+    Ok(Fire {
+        nominal: time(row, "nominal")?,
+        range: maybe_time(row, "last")?.map(|last| (last, count)),
+        due: time(row, "due_at")?,
+        outcome: Some(outcome(row)?),
+        reason: reason(row)?,
+        rule: bellringer_schedule::Rule::from_code(rule)
+            .ok_or_else(|| corrupt("rule", format!("{rule} is none")))?,
+        cause: FireCause::from_code(cause)
+            .ok_or_else(|| corrupt("cause", format!("{cause} is none")))?,
+        task: get::<Option<Uuid>>(row, "task")?.map(TaskId),
+        recorded: Some((time(row, "recorded_at")?, get(row, "epoch")?)),
+    })
+}
+
+fn schedule(row: &PgRow) -> Result<Schedule, rows::Corrupt> {
+    let name = |column, text: &str| corrupt(column, format!("{text} is no name"));
+    let namespace: &str = get(row, "namespace")?;
+    let namespace = Namespace::parse(namespace).map_err(|_| name("namespace", namespace))?;
+    let own: &str = get(row, "name")?;
+    let queue: &str = get(row, "queue")?;
+    let kind: &str = get(row, "kind")?;
+    let version: &str = get(row, "handler_version")?;
+    let state: i16 = get(row, "state")?;
+    let hook = |column| -> Result<Option<NewTask>, rows::Corrupt> {
+        get::<Option<Json<StoredTask>>>(row, column)?
+            .map(|stored| stored.0.task(&namespace).map_err(|why| corrupt(column, why)))
+            .transpose()
+    };
+    let limit = |column| -> Result<Option<Duration>, rows::Corrupt> {
+        let limit: Option<i64> = get(row, column)?;
+        Ok(limit.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or_default())))
+    };
+    let task = NewTask {
+        namespace: namespace.clone(),
+        queue: QueueName::parse(queue).map_err(|_| name("queue", queue))?,
+        kind: Kind::parse(kind).map_err(|_| name("kind", kind))?,
+        version: Version::parse(version).ok(),
+        payload: rows::payload(row, "payload", "content_type")?.unwrap_or_default(),
+        labels: get::<Json<BTreeMap<String, String>>>(row, "task_labels")?.0,
+        priority: u8::try_from(get::<i16>(row, "priority")?).unwrap_or_default(),
+        start: Start::Now,
+        expire_at: None,
+        attempt_timeout: limit("attempt_timeout_ms")?,
+        total_timeout: limit("total_timeout_ms")?,
+        retry: rows::retry(row)?,
+        unique_key: None,
+        unique_conflict: crate::domain::UniqueConflict::default(),
+        idempotency_key: None,
+        traceparent: get(row, "traceparent")?,
+        retry_of: None,
+    };
+    let spec = ScheduleSpec {
+        times: get::<Json<Times>>(row, "times")?.0,
+        task,
+        start_within: limit("start_within_ms")?,
+        policies: get::<Json<Policies>>(row, "policies")?.0,
+        on_failure: hook("on_failure")?,
+        on_recovery: hook("on_recovery")?,
+        labels: get::<Json<BTreeMap<String, String>>>(row, "labels")?.0,
+        description: get(row, "description")?,
+    };
+    let pause = maybe_time(row, "paused_at")?;
+    let number = |column| -> Result<u32, rows::Corrupt> {
+        Ok(u32::try_from(get::<i64>(row, column)?).unwrap_or(u32::MAX))
+    };
+    Ok(Schedule {
+        id: ScheduleId(get(row, "id")?),
+        name: ScheduleName::parse(own).map_err(|_| name("name", own))?,
+        state: ScheduleState::from_code(state)
+            .ok_or_else(|| corrupt("state", format!("{state} is no state")))?,
+        version: get(row, "version")?,
+        created_at: time(row, "created_at")?,
+        updated_at: time(row, "updated_at")?,
+        next_fire_at: maybe_time(row, "next_fire_at")?,
+        last_fire_at: maybe_time(row, "last_fire_at")?,
+        last_task: get::<Option<Uuid>>(row, "last_task")?.map(TaskId),
+        fires: u64::try_from(get::<i64>(row, "fires")?).unwrap_or_default(),
+        running: number("running")?,
+        held_back: number("held_back")?,
+        failures: count(row, "failures")?,
+        pause: match pause {
+            Some(at) => Some(Pause {
+                at,
+                until: maybe_time(row, "paused_until")?,
+                note: get(row, "pause_note")?,
+            }),
+            None => None,
+        },
+        namespace,
+        spec,
+    })
+}
