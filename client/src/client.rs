@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use bellringer_api::v1::admin_service_client::AdminServiceClient;
 use bellringer_api::v1::queue_service_client::QueueServiceClient;
+use bellringer_api::v1::schedule_service_client::ScheduleServiceClient;
 use bellringer_api::v1::task_service_client::TaskServiceClient;
 use bellringer_api::v1::worker_service_client::WorkerServiceClient;
 use tonic::service::interceptor::InterceptedService;
@@ -72,6 +74,17 @@ impl Client {
     /// The generated client of `QueueService`.
     pub fn queue_service(&self) -> QueueServiceClient<Connection> {
         QueueServiceClient::new(self.connection.clone()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    /// The generated client of `ScheduleService`.
+    pub fn schedule_service(&self) -> ScheduleServiceClient<Connection> {
+        ScheduleServiceClient::new(self.connection.clone())
+            .max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    /// The generated client of `AdminService`.
+    pub fn admin_service(&self) -> AdminServiceClient<Connection> {
+        AdminServiceClient::new(self.connection.clone()).max_decoding_message_size(LARGEST_ANSWER)
     }
 
     /// The generated client of `WorkerService`.

@@ -44,21 +44,26 @@
 //!
 //! Tasks, queues and filters are the generated types of [`api`]; [`from_payload`] and [`to_payload`]
 //! turn their payloads into values and back. What is not wrapped here is reached through
-//! [`Client::task_service`], [`Client::queue_service`] and [`Client::worker_service`].
+//! [`Client::task_service`], [`Client::queue_service`], [`Client::schedule_service`],
+//! [`Client::admin_service`] and [`Client::worker_service`].
 
 #![warn(missing_docs, missing_debug_implementations)]
 
 mod auth;
 mod batch;
 mod client;
+mod cluster;
 mod error;
+mod new_schedule;
 mod new_task;
 mod payload;
 mod queues;
 mod retry;
 mod revisions;
+mod schedules;
 mod tasks;
 mod text;
+mod times;
 mod wait;
 mod watch;
 mod worker;
@@ -68,9 +73,12 @@ pub use batch::BatchError;
 pub use bellringer_api::v1 as api;
 pub use client::{Builder as ClientBuilder, Client, Connection};
 pub use error::Error;
+pub use new_schedule::{NewSchedule, ScheduleUpdate};
 pub use new_task::{NewTask, RetryPolicy};
 pub use payload::{from_payload, to_payload};
+pub use schedules::{ScheduleFilter, ScheduleSet, Schedules};
 pub use tasks::Submitted;
+pub use times::Times;
 pub use watch::WatchEvent;
 pub use worker::{
     Builder as WorkerBuilder, Handled, TaskContext, TaskFailure, TaskHandler, Worker,

@@ -117,17 +117,17 @@ impl NewTask {
         self
     }
 
-    /// At most one unfinished task holds this key; when it is held, submitting answers with its holder.
+    /// At most one unfinished task holds this key.
     #[must_use]
-    pub fn unique_key(self, key: impl Into<String>) -> Self {
-        self.unique(key, pb::UniqueConflictPolicy::ReturnExisting)
+    pub fn unique_key(mut self, key: impl Into<String>) -> Self {
+        self.spec.unique_key = key.into();
+        self
     }
 
-    /// At most one unfinished task holds this key; `conflict` says what to do when it is held.
+    /// What to do when the unique key is held. Default: submitting answers with its holder.
     #[must_use]
-    pub fn unique(mut self, key: impl Into<String>, conflict: pb::UniqueConflictPolicy) -> Self {
-        self.spec.unique_key = key.into();
-        self.spec.unique_conflict = conflict.into();
+    pub fn unique_conflict(mut self, policy: pb::UniqueConflictPolicy) -> Self {
+        self.spec.unique_conflict = policy.into();
         self
     }
 
@@ -189,8 +189,14 @@ impl RetryPolicy {
     }
 }
 
-fn pb_time(time: Timestamp) -> prost_types::Timestamp {
+/// A time as the protobuf has it.
+pub(crate) fn pb_time(time: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
+}
+
+/// A time of the protobuf; `None` if it is out of range.
+pub(crate) fn jiff_time(time: &prost_types::Timestamp) -> Option<Timestamp> {
+    Timestamp::new(time.seconds, time.nanos).ok()
 }
 
 /// A duration as the protobuf has it; what is too long becomes the longest, which the server refuses.
@@ -205,4 +211,47 @@ pub(crate) fn pb_duration(duration: Duration) -> prost_types::Duration {
 pub(crate) fn std_duration(duration: &prost_types::Duration) -> Duration {
     let seconds = u64::try_from(duration.seconds).unwrap_or_default();
     Duration::new(seconds, u32::try_from(duration.nanos).unwrap_or_default().min(999_999_999))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_says_what_it_was_told_and_leaves_the_rest_to_the_server() {
+        assert_eq!(
+            NewTask::new("work").spec,
+            pb::TaskSpec { kind: "work".to_owned(), ..Default::default() }
+        );
+        let time = Timestamp::from_millisecond(1_700_000_000_250).unwrap();
+        let task = NewTask::new("send")
+            .queue("mail")
+            .label("k", "v")
+            .priority(0)
+            .run_at(time)
+            .attempt_timeout(Duration::from_millis(1_500))
+            .retry(RetryPolicy::new().max_attempts(3).no_jitter().non_retryable("Gone"))
+            .unique_key("u")
+            .unique_conflict(pb::UniqueConflictPolicy::Refuse)
+            .idempotency_key("i");
+        assert_eq!((task.spec.queue.as_str(), task.idempotency_key.as_str()), ("mail", "i"));
+        assert_eq!(task.spec.priority, Some(0), "lowest, not the default");
+        assert_eq!(jiff_time(task.spec.run_at.as_ref().unwrap()), Some(time));
+        let timeout = task.spec.attempt_timeout.as_ref().unwrap();
+        assert_eq!(std_duration(timeout), Duration::from_millis(1_500));
+        assert_eq!(task.spec.unique_conflict(), pb::UniqueConflictPolicy::Refuse);
+        let retry = task.spec.retry.unwrap();
+        assert_eq!((retry.max_attempts, retry.no_jitter, retry.multiplier), (3, true, 0.0));
+    }
+
+    #[test]
+    fn times_before_1970_and_durations_of_any_length_survive() {
+        let before = Timestamp::from_millisecond(-1_250).unwrap();
+        let sent = pb_time(before);
+        assert!(sent.nanos <= 0 || sent.seconds < 0);
+        assert_eq!(jiff_time(&sent), Some(before));
+        assert_eq!(pb_duration(Duration::MAX).seconds, i64::MAX);
+        let negative = prost_types::Duration { seconds: -1, nanos: -5 };
+        assert_eq!(std_duration(&negative), Duration::ZERO);
+    }
 }

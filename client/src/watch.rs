@@ -1,5 +1,6 @@
 //! Watching tasks through lost connections.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use bellringer_api::v1 as pb;
@@ -34,6 +35,8 @@ struct Watching {
     request: pb::WatchTasksRequest,
     stream: Option<Streaming<pb::WatchTasksResponse>>,
     revisions: Revisions,
+    /// Of the ids that are watched, those whose final state was not told yet.
+    unfinished: HashSet<String>,
     backoff: Backoff,
 }
 
@@ -67,13 +70,9 @@ impl Client {
         &self,
         request: pb::WatchTasksRequest,
     ) -> impl Stream<Item = Result<WatchEvent, Error>> + Send + use<> {
-        let watching = Watching {
-            client: self.clone(),
-            request: pb::WatchTasksRequest { namespace: self.namespace().to_owned(), ..request },
-            stream: None,
-            revisions: Revisions::new(),
-            backoff: Backoff::new(),
-        };
+        let namespace = self.namespace().to_owned();
+        let request = pb::WatchTasksRequest { namespace, ..request };
+        let watching = Watching::new(self.clone(), request);
         stream::try_unfold(watching, |mut watching| async move {
             Ok(watching.next().await?.map(|event| (event, watching)))
         })
@@ -81,6 +80,17 @@ impl Client {
 }
 
 impl Watching {
+    fn new(client: Client, request: pb::WatchTasksRequest) -> Self {
+        let unfinished = request.task_ids.iter().map(|id| canonical(id)).collect();
+        let (revisions, backoff) = (Revisions::new(), Backoff::new());
+        Self { client, request, stream: None, revisions, unfinished, backoff }
+    }
+
+    /// Whether everything was told that there will ever be.
+    fn is_over(&self) -> bool {
+        self.request.filter.is_none() && self.unfinished.is_empty()
+    }
+
     async fn next(&mut self) -> Result<Option<WatchEvent>, Error> {
         loop {
             let message = match &mut self.stream {
@@ -96,13 +106,13 @@ impl Watching {
                 }
             };
             match message {
-                // A filter has no end: somebody on the way has closed the stream.
-                Ok(None) if self.request.filter.is_some() => {
+                Ok(None) if self.is_over() => return Ok(None),
+                // The server does not end a watch early: somebody on the way has closed the stream.
+                Ok(None) => {
                     if let Some(event) = self.broken(Status::unavailable("it ended")).await? {
                         return Ok(Some(event));
                     }
                 }
-                Ok(None) => return Ok(None),
                 Ok(Some(message)) => {
                     self.backoff = Backoff::new();
                     self.request.resume_token = message.resume_token.clone();
@@ -150,6 +160,9 @@ impl Watching {
             return Some(WatchEvent::SnapshotEnd);
         }
         let task = message.task?;
+        if is_final(task.state()) {
+            self.unfinished.remove(&task.id);
+        }
         if !self.revisions.is_news(&task.id, task.revision) {
             return None;
         }
@@ -158,6 +171,16 @@ impl Watching {
             _ => WatchEvent::Change(Box::new(task)),
         })
     }
+}
+
+/// An id as the server writes it.
+fn canonical(task_id: &str) -> String {
+    uuid::Uuid::parse_str(task_id).map_or_else(|_| task_id.to_owned(), |id| id.to_string())
+}
+
+fn is_final(state: pb::TaskState) -> bool {
+    use pb::TaskState as State;
+    matches!(state, State::Succeeded | State::Failed | State::Cancelled | State::Expired)
 }
 
 fn silent() -> Status {
@@ -191,13 +214,9 @@ mod tests {
     use super::*;
 
     fn watching() -> Watching {
-        Watching {
-            client: Client::builder("http://127.0.0.1:1").connect_lazy().unwrap(),
-            request: pb::WatchTasksRequest::default(),
-            stream: None,
-            revisions: Revisions::new(),
-            backoff: Backoff::new(),
-        }
+        let client = Client::builder("http://127.0.0.1:1").connect_lazy().unwrap();
+        let task_ids = vec!["7".to_owned()];
+        Watching::new(client, pb::WatchTasksRequest { task_ids, ..Default::default() })
     }
 
     fn message(event: pb::WatchEvent, revision: i64) -> pb::WatchTasksResponse {
@@ -224,6 +243,19 @@ mod tests {
         let bookmark =
             pb::WatchTasksResponse { task: None, ..message(pb::WatchEvent::Bookmark, 0) };
         assert_eq!(watching.event(bookmark), None);
+    }
+
+    #[tokio::test]
+    async fn a_watch_of_ids_is_over_when_all_final_states_were_told() {
+        let mut watching = watching();
+        watching.event(message(pb::WatchEvent::Snapshot, 1));
+        assert!(!watching.is_over(), "an end of the stream is a broken one");
+        let mut last = message(pb::WatchEvent::Change, 2);
+        last.task.as_mut().unwrap().set_state(pb::TaskState::Expired);
+        watching.event(last);
+        assert!(watching.is_over());
+        let id = "01A20A42-214F718EB918-6C41C9D674D8";
+        assert_eq!(canonical(&id.replace('-', "")), "01a20a42-214f-718e-b918-6c41c9d674d8");
     }
 
     #[tokio::test(start_paused = true)]

@@ -79,15 +79,13 @@ impl Book {
         }
     }
 
-    /// These are no longer the session's.
-    pub(super) fn lose(&mut self, lost: &[pb::AttemptRef]) {
+    /// These are no longer the session's: their handlers have to stop. What was reported is reported
+    /// again, for the server alone knows whether it was in time.
+    pub(super) fn lose(&self, lost: &[pb::AttemptRef]) {
         for attempt in lost {
             let key = (attempt.task_id.clone(), attempt.attempt);
             if let Some(held) = self.held.get(&key) {
                 held.context.stop(pb::StopReason::LeaseLost, SHORT_GRACE);
-                if held.report.is_some() {
-                    self.held.remove(&key);
-                }
             }
         }
     }
@@ -275,11 +273,23 @@ mod tests {
     #[tokio::test]
     async fn a_lost_attempt_is_stopped_and_not_claimed_again() {
         let mut book = book();
-        let lost = book.refs();
-        book.lose(&lost);
+        book.lose(&book.refs());
         assert!(book.refs().is_empty());
         assert!(!book.is_empty(), "its handler still runs");
         book.ended(&key(), None);
+        assert!(book.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_result_that_may_have_come_in_time_is_reported_although_the_attempt_is_lost() {
+        let mut book = book();
+        book.ended(&key(), Some(Outcome::Succeeded(pb::Succeeded { result: None })));
+        book.take_reports();
+        book.lose(&book.refs());
+        assert!(book.refs().is_empty(), "not claimed");
+        book.tell_anew();
+        assert_eq!(book.take_reports().len(), 1);
+        book.acknowledged(&ack(pb::ErrorReason::LeaseLost));
         assert!(book.is_empty());
     }
 

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use bellringer_api::v1 as pb;
 use bytes::Bytes;
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
+use crate::new_task::jiff_time;
 use crate::text::cut;
 
 /// Largest checkpoint, in bytes.
@@ -71,6 +73,16 @@ impl TaskContext {
         &self.task.queue
     }
 
+    /// Version of the handler that the task asked for; empty: any.
+    pub fn version(&self) -> &str {
+        &self.task.version
+    }
+
+    /// When the task was accepted.
+    pub fn created_at(&self) -> Option<Timestamp> {
+        self.task.created_at.as_ref().and_then(jiff_time)
+    }
+
     /// Labels of the task.
     pub fn labels(&self) -> &HashMap<String, String> {
         &self.task.labels
@@ -81,9 +93,9 @@ impl TaskContext {
         &self.task.traceparent
     }
 
-    /// When the attempt is taken away.
-    pub fn deadline(&self) -> Option<&prost_types::Timestamp> {
-        self.task.deadline.as_ref()
+    /// When the attempt is taken away, by the clock of the server; `None`: never.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.task.deadline.as_ref().and_then(jiff_time)
     }
 
     /// The last checkpoint of an earlier attempt; empty: none.

@@ -7,6 +7,7 @@ use bellringer_api::v1 as pb;
 use bellringer_api::v1::attempt_report::Outcome;
 use bellringer_api::v1::work_request::Message;
 use bellringer_api::v1::work_response::Message as Answer;
+use jiff::Timestamp;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -204,8 +205,8 @@ impl Session {
         }
         let handler = self.parts.handlers.get(&task.kind).or(self.parts.fallback.as_ref()).cloned();
         let payload = task.payload.take();
-        let left = task.deadline.as_ref().map(time_left);
         let context = TaskContext::new(task);
+        let left = context.deadline().and_then(time_left);
         self.book.start(context.clone());
         if self.drained_by.is_some() {
             // Came after the worker had said that it stops.
@@ -311,12 +312,19 @@ fn is_final(status: &Status) -> bool {
     )
 }
 
+/// How long a new attempt may take. `None` if its deadline is over already: then the clock here runs
+/// ahead, and the server, whose clock counts, has to end the attempt.
 #[expect(clippy::disallowed_methods, reason = "a deadline is a time of the wall clock")]
-fn time_left(deadline: &prost_types::Timestamp) -> Duration {
-    let now = jiff::Timestamp::now();
-    let nanos = deadline.nanos;
-    jiff::Timestamp::new(deadline.seconds, nanos)
-        .ok()
-        .and_then(|deadline| Duration::try_from(deadline.duration_since(now)).ok())
-        .unwrap_or_default()
+fn time_left(deadline: Timestamp) -> Option<Duration> {
+    let left = Duration::try_from(deadline.duration_since(Timestamp::now())).ok();
+    let left = left.filter(|left| !left.is_zero());
+    if left.is_none() {
+        tracing::warn!("a task came after its deadline: the clock of this machine may run ahead");
+    }
+    left
 }
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;

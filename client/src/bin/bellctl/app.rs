@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bellringer_api::v1::{
-    queue_service_client::QueueServiceClient, task_service_client::TaskServiceClient,
+    admin_service_client::AdminServiceClient, queue_service_client::QueueServiceClient,
+    schedule_service_client::ScheduleServiceClient, task_service_client::TaskServiceClient,
     worker_service_client::WorkerServiceClient,
 };
 use tokio::time::{Instant, sleep, timeout_at};
@@ -75,6 +76,14 @@ impl App {
 
     pub(crate) fn queues(&self) -> QueueServiceClient<Channel> {
         QueueServiceClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    pub(crate) fn schedules(&self) -> ScheduleServiceClient<Channel> {
+        ScheduleServiceClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    pub(crate) fn admin(&self) -> AdminServiceClient<Channel> {
+        AdminServiceClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
     }
 
     pub(crate) fn workers(&self) -> WorkerServiceClient<Channel> {

@@ -10,7 +10,8 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default())
     .placeholder(AnsiColor::Green.on_default());
 
-/// The command line of Bellringer: submits tasks, watches them, looks after queues, runs work.
+/// The command line of Bellringer: submits tasks, watches them, looks after queues and
+/// schedules, runs work.
 #[derive(Debug, Parser)]
 #[command(name = "bellctl", version, styles = STYLES, after_help = AFTER_HELP.as_str())]
 #[command(arg_required_else_help = true, max_term_width = 100)]
@@ -41,7 +42,7 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, env = "BELLRINGER_SERVER", value_name = "URL")]
     #[arg(default_value = "http://127.0.0.1:7117", hide_env_values = true)]
     pub(crate) server: String,
-    /// Namespace of tasks and queues
+    /// Namespace of tasks, queues and schedules
     #[arg(short, long, global = true, env = "BELLRINGER_NAMESPACE", value_name = "NAME")]
     #[arg(default_value = "default", hide_env_values = true)]
     pub(crate) namespace: String,
@@ -72,7 +73,12 @@ pub(crate) enum Command {
     Cancel(commands::cancel::Cancel),
     Retry(commands::retry::Retry),
     Queues(commands::queues::Queues),
+    Schedule(commands::schedule::Schedule),
+    Cluster(commands::cluster::Cluster),
+    Clock(commands::clock::Clock),
+    Import(commands::import::Import),
     Worker(commands::worker::Worker),
+    RunPayload(commands::run_payload::RunPayload),
     Bench(commands::bench::Bench),
     #[command(hide = true)]
     BenchWorker(commands::bench::runner::BenchWorker),

@@ -160,14 +160,29 @@ impl RetryDraft {
         if self == Self::default() {
             return None;
         }
-        Some(RetryPolicy {
-            max_attempts: self.max_attempts.unwrap_or_default(),
-            initial_backoff: self.initial_backoff.map(Length::to_proto),
-            max_backoff: self.max_backoff.map(Length::to_proto),
-            multiplier: self.multiplier.unwrap_or_default(),
-            no_jitter: self.no_jitter,
-            non_retryable_errors: self.non_retryable_errors,
-        })
+        let mut policy = RetryPolicy::default();
+        self.write(&mut policy);
+        Some(policy)
+    }
+
+    /// Writes what was given; the rest stays.
+    pub(crate) fn write(self, policy: &mut RetryPolicy) {
+        if let Some(most) = self.max_attempts {
+            policy.max_attempts = most;
+        }
+        if let Some(wait) = self.initial_backoff {
+            policy.initial_backoff = Some(wait.to_proto());
+        }
+        if let Some(wait) = self.max_backoff {
+            policy.max_backoff = Some(wait.to_proto());
+        }
+        if let Some(growth) = self.multiplier {
+            policy.multiplier = growth;
+        }
+        policy.no_jitter |= self.no_jitter;
+        if !self.non_retryable_errors.is_empty() {
+            policy.non_retryable_errors = self.non_retryable_errors;
+        }
     }
 }
 

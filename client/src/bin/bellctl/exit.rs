@@ -13,7 +13,7 @@ pub(crate) enum Exit {
     TaskFailed = 1,
     /// The command line or the request is wrong.
     Usage = 2,
-    /// There is no such task or queue.
+    /// There is no such task, queue or schedule.
     NotFound = 3,
     /// Something stands in the way: a key that is held, a state that does not allow it.
     Conflict = 4,
@@ -25,6 +25,8 @@ pub(crate) enum Exit {
     TaskCancelled = 7,
     /// Anything else.
     Other = 10,
+    /// A payload holds no command that could be run.
+    BadPayload = 65,
 }
 
 /// The table of `bellctl --help`.
@@ -33,12 +35,13 @@ Exit codes:
    0  done; tasks that were waited for have succeeded
    1  a task failed or expired
    2  wrong usage or invalid argument
-   3  no such task or queue
+   3  no such task, queue or schedule
    4  conflict: already exists, unique key held, or not allowed in this state
    5  the server is unavailable
    6  timed out waiting
    7  a task was cancelled
-  10  any other error";
+  10  any other error
+  65  run-payload: the payload holds no command";
 
 impl Exit {
     /// The code for the final state of a task; `None` while it is unfinished.
@@ -70,7 +73,7 @@ impl Exit {
             Self::NotFound => 5,
             Self::Usage => 6,
             Self::Unavailable => 7,
-            Self::Other => 8,
+            Self::Other | Self::BadPayload => 8,
         }
     }
 }
@@ -103,7 +106,7 @@ mod tests {
 
     #[test]
     fn every_code_stands_in_the_table() {
-        for code in [0_u8, 1, 2, 3, 4, 5, 6, 7, 10] {
+        for code in [0_u8, 1, 2, 3, 4, 5, 6, 7, 10, 65] {
             assert!(TABLE.lines().any(|line| line.starts_with(&format!("{code:>4}  "))), "{code}");
         }
     }

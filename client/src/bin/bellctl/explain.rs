@@ -139,6 +139,23 @@ fn next(code: Code, reason: ErrorReason, metadata: &HashMap<String, String>) -> 
             format!("the limit {} of the namespace is reached", get("limit"))
         }
         ErrorReason::SlowConsumer | ErrorReason::Resync => "watch again".to_owned(),
+        ErrorReason::ScheduleNotFound => {
+            "see which there are: bellctl schedule list; check --namespace".to_owned()
+        }
+        ErrorReason::ScheduleExists => {
+            "change it with bellctl schedule update, or replace it: leave --if-absent out"
+                .to_owned()
+        }
+        ErrorReason::EtagMismatch => format!(
+            "somebody has changed it: look with bellctl schedule get, then give --etag {}",
+            get("etag")
+        ),
+        ErrorReason::ScheduleOverlap => {
+            "wait for the earlier task, or trigger with --overlap allow".to_owned()
+        }
+        ErrorReason::ClockNotVirtual => {
+            "only the clock of a server that runs as `bellringer dev` can be moved".to_owned()
+        }
         ErrorReason::InvalidArgument => return None,
         ErrorReason::Unspecified | ErrorReason::LeaseLost | ErrorReason::SessionLost => {
             return next_by_code(code).map(ToOwned::to_owned);
@@ -240,6 +257,11 @@ mod tests {
             (Code::ResourceExhausted, "LIMIT_REACHED", Exit::Other, "limit"),
             (Code::Unavailable, "STORE_UNAVAILABLE", Exit::Unavailable, "database"),
             (Code::Internal, "INTERNAL", Exit::Other, "log"),
+            (Code::NotFound, "SCHEDULE_NOT_FOUND", Exit::NotFound, "schedule list"),
+            (Code::AlreadyExists, "SCHEDULE_EXISTS", Exit::Conflict, "--if-absent"),
+            (Code::Aborted, "ETAG_MISMATCH", Exit::Conflict, "schedule get"),
+            (Code::FailedPrecondition, "SCHEDULE_OVERLAP", Exit::Conflict, "--overlap allow"),
+            (Code::FailedPrecondition, "CLOCK_NOT_VIRTUAL", Exit::Conflict, "bellringer dev"),
         ];
         for (code, reason, exit, next) in cases {
             let failure = Failure::from(status(code, reason, &[("task_id", "t-1")]));

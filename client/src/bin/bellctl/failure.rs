@@ -55,6 +55,12 @@ impl Failure {
         self
     }
 
+    /// What went wrong, on one line and without what to do next.
+    pub(crate) fn summary(&self) -> String {
+        let lines = std::iter::once(&self.message).chain(&self.details);
+        lines.map(String::as_str).collect::<Vec<_>>().join("; ")
+    }
+
     /// Whether the same call can succeed a little later.
     pub(crate) fn is_passing(&self) -> bool {
         self.exit == Exit::Unavailable

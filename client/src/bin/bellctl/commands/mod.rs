@@ -3,12 +3,18 @@
 pub(crate) mod batch;
 pub(crate) mod bench;
 pub(crate) mod cancel;
+pub(crate) mod clock;
+pub(crate) mod cluster;
 pub(crate) mod completion;
 pub(crate) mod get;
+pub(crate) mod import;
+pub(crate) mod input;
 pub(crate) mod list;
 pub(crate) mod queues;
 pub(crate) mod result;
 pub(crate) mod retry;
+pub(crate) mod run_payload;
+pub(crate) mod schedule;
 pub(crate) mod submit;
 pub(crate) mod version;
 pub(crate) mod wait;
@@ -31,6 +37,11 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Failure> {
         Command::Cancel(command) => command.run(app).await,
         Command::Retry(command) => command.run(app).await,
         Command::Queues(command) => command.run(app).await,
+        Command::Schedule(command) => command.run(app).await,
+        Command::Cluster(command) => command.run(app).await,
+        Command::Clock(command) => command.run(app).await,
+        Command::Import(command) => command.run(app).await,
+        Command::RunPayload(command) => command.run(),
         Command::Worker(command) => command.run(app).await,
         Command::Bench(command) => command.run(app).await,
         Command::BenchWorker(command) => command.run(app).await,

@@ -1,19 +1,18 @@
 //! `bellctl submit`: puts a task into its queue and prints its id.
 
-use std::{io::Read, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use bellringer_api::v1::{Payload, SubmitBatchItem, SubmitRequest, SubmitResponse};
+use bellringer_api::v1::{SubmitBatchItem, SubmitRequest, SubmitResponse};
 use clap::{ArgAction, Args};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     app::App,
-    commands::{batch, label, wait, watch},
+    commands::{batch, input::Input, label, wait, watch},
     draft::{Draft, OnConflict, RetryDraft},
     exit::Exit,
     failure::Failure,
-    payload,
     time::{self, Length},
 };
 
@@ -89,23 +88,6 @@ Example:
   date | jq -R '{at: .}' | bellctl submit note - --delay 1h --label source=cron
   bellctl submit --batch-file tasks.jsonl";
 
-/// What the task is given.
-#[derive(Debug, Args)]
-struct Input {
-    /// Input of the handler, as JSON
-    #[arg(long, value_name = "JSON", group = "input")]
-    payload: Option<String>,
-    /// File with the JSON input; `-` for standard input
-    #[arg(long, value_name = "FILE", group = "input")]
-    payload_file: Option<PathBuf>,
-    /// File with input that is passed on as bytes; `-` for standard input
-    #[arg(long, value_name = "FILE", group = "input")]
-    data_file: Option<PathBuf>,
-    /// Media type of the bytes [default: application/octet-stream]
-    #[arg(long, value_name = "TYPE", requires = "data_file")]
-    content_type: Option<String>,
-}
-
 /// When the task runs, and for how long.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Time")]
@@ -133,7 +115,7 @@ struct When {
 /// What happens after a failure.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Retry")]
-struct Retry {
+pub(crate) struct Retry {
     /// Largest number of tries, the first included [default: 5]
     #[arg(long, value_name = "N")]
     max_attempts: Option<u32>,
@@ -154,6 +136,29 @@ struct Retry {
     non_retryable: Vec<String>,
 }
 
+impl Retry {
+    /// Whether any of the flags was given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.max_attempts.is_some()
+            || self.initial_backoff.is_some()
+            || self.max_backoff.is_some()
+            || self.backoff_multiplier.is_some()
+            || self.no_jitter
+            || !self.non_retryable.is_empty()
+    }
+
+    pub(crate) fn into_draft(self) -> RetryDraft {
+        RetryDraft {
+            max_attempts: self.max_attempts,
+            initial_backoff: self.initial_backoff,
+            max_backoff: self.max_backoff,
+            multiplier: self.backoff_multiplier,
+            no_jitter: self.no_jitter,
+            non_retryable_errors: self.non_retryable,
+        }
+    }
+}
+
 impl Submit {
     pub(crate) async fn run(self: Box<Self>, app: &App) -> Result<Exit, Failure> {
         if let Some(file) = &self.batch_file {
@@ -171,7 +176,7 @@ impl Submit {
     }
 
     fn into_item(self) -> Result<SubmitBatchItem, Failure> {
-        let payload = self.read_payload()?;
+        let payload = self.input.read(self.stdin.is_some())?;
         let draft = Draft {
             kind: self.kind.unwrap_or_default(),
             queue: self.queue,
@@ -184,14 +189,7 @@ impl Submit {
             expire_in: self.when.expire_in,
             attempt_timeout: self.when.attempt_timeout,
             total_timeout: self.when.total_timeout,
-            retry: RetryDraft {
-                max_attempts: self.retry.max_attempts,
-                initial_backoff: self.retry.initial_backoff,
-                max_backoff: self.retry.max_backoff,
-                multiplier: self.retry.backoff_multiplier,
-                no_jitter: self.retry.no_jitter,
-                non_retryable_errors: self.retry.non_retryable,
-            },
+            retry: self.retry.into_draft(),
             unique_key: self.unique_key,
             on_conflict: self.on_conflict,
             idempotency_key: self.idempotency_key,
@@ -203,37 +201,6 @@ impl Submit {
         }
         Ok(item)
     }
-
-    fn read_payload(&self) -> Result<Option<Payload>, Failure> {
-        if let Some(file) = &self.input.data_file {
-            let content_type = self.input.content_type.as_deref().unwrap_or_default();
-            return Ok(Some(payload::from_bytes(read(file)?, content_type)));
-        }
-        let text = match (&self.input.payload, &self.input.payload_file, &self.stdin) {
-            (Some(text), _, _) => text.clone().into_bytes(),
-            (None, Some(file), _) => read(file)?,
-            (None, None, Some(_)) => read(&PathBuf::from("-"))?,
-            (None, None, None) => return Ok(None),
-        };
-        let value: Value = serde_json::from_slice(&text).map_err(|error| {
-            Failure::usage(format!("the payload is not JSON: {error}"))
-                .next("quote strings, as in --payload '\"text\"', or send bytes with --data-file")
-        })?;
-        let payload = payload::from_json(&value).map_err(|error| {
-            Failure::usage(error).next("write it as a string, or send bytes with --data-file")
-        })?;
-        Ok(Some(payload))
-    }
-}
-
-fn read(file: &PathBuf) -> Result<Vec<u8>, Failure> {
-    let bytes = if file.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
-    } else {
-        std::fs::read(file)
-    };
-    bytes.map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))
 }
 
 async fn submit(app: &App, mut item: SubmitBatchItem) -> Result<SubmitResponse, Failure> {
@@ -284,7 +251,10 @@ async fn wait_for(app: &App, id: String, timeout: Option<Duration>) -> Result<Ex
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{Cli, Command};
+    use crate::{
+        cli::{Cli, Command},
+        payload,
+    };
     use clap::Parser;
 
     fn parse(line: &str) -> Result<Box<Submit>, clap::Error> {

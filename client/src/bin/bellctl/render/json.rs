@@ -3,7 +3,9 @@
 //! Times are RFC 3339 in UTC, durations are seconds with an `s` (`"90s"`), states are the lower-case
 //! words, and what does not apply is null.
 
-use bellringer_api::v1::{Attempt, AttemptOutcome, Progress, RetryPolicy, Task, TaskError};
+use bellringer_api::v1::{
+    Attempt, AttemptOutcome, Progress, RetryPolicy, Task, TaskError, TaskSpec,
+};
 use serde_json::{Map, Value, json};
 
 use crate::{paint::state_word, payload, time};
@@ -45,6 +47,23 @@ pub(crate) fn task(task: &Task, full: bool) -> Value {
         payload::write_json(&mut object, "payload", spec.payload.as_ref());
         payload::write_json(&mut object, "result", task.result.as_ref());
     }
+    Value::Object(object)
+}
+
+/// What a schedule submits, with the names of a task.
+pub(crate) fn task_spec(spec: &TaskSpec) -> Value {
+    let mut object = Map::new();
+    let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
+    put("queue", text(&spec.queue));
+    put("kind", json!(spec.kind));
+    put("version", text(&spec.version));
+    put("labels", labels(&spec.labels));
+    put("priority", json!(spec.priority));
+    put("attempt_timeout", duration(spec.attempt_timeout.as_ref()));
+    put("total_timeout", duration(spec.total_timeout.as_ref()));
+    put("retry", spec.retry.as_ref().map_or(Value::Null, retry));
+    put("traceparent", text(&spec.traceparent));
+    payload::write_json(&mut object, "payload", spec.payload.as_ref());
     Value::Object(object)
 }
 
@@ -118,13 +137,14 @@ fn retry(policy: &RetryPolicy) -> Value {
 }
 
 /// Labels sorted by key, so that equal tasks look equal.
-fn labels(labels: &std::collections::HashMap<String, String>) -> Value {
+pub(crate) fn labels(labels: &std::collections::HashMap<String, String>) -> Value {
     let mut pairs: Vec<_> = labels.iter().collect();
     pairs.sort();
     pairs.into_iter().map(|(key, value)| (key.clone(), json!(value))).collect::<Map<_, _>>().into()
 }
 
-fn text(text: &str) -> Value {
+/// Text; null if it is empty.
+pub(crate) fn text(text: &str) -> Value {
     if text.is_empty() { Value::Null } else { text.into() }
 }
 
@@ -148,7 +168,7 @@ pub(crate) fn duration(duration: Option<&prost_types::Duration>) -> Value {
 mod tests {
     use super::*;
     use crate::draft::Draft;
-    use bellringer_api::v1::{TaskSpec, TaskState};
+    use bellringer_api::v1::TaskState;
 
     fn example() -> Task {
         Task {

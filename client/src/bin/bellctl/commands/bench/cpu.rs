@@ -1,27 +1,63 @@
-//! CPU seconds by process, as Linux tells them; zero elsewhere.
+//! CPU seconds by process, as Linux tells them; unknown elsewhere.
 
 use std::fs;
-use std::ops::Sub;
 
-/// CPU seconds.
+/// Ticks of `/proc` in a second: 100 on every Linux that there is.
+const TICKS: f64 = 100.0;
+
+/// CPU seconds. What is unknown is `None`, and never taken for zero.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cpu {
-    pub(super) postgres: f64,
-    pub(super) server: f64,
-    pub(super) workers: f64,
-    pub(super) client: f64,
+    /// PostgreSQL: the postmaster that is a child of the server, with everything below it.
+    pub(super) postgres: Option<f64>,
+    pub(super) server: Option<f64>,
+    pub(super) workers: Option<f64>,
+    /// This process.
+    pub(super) client: Option<f64>,
+    /// Everything else on the machine: what disturbed the measurement.
+    pub(super) other: Option<f64>,
 }
 
-impl Sub for Cpu {
-    type Output = Self;
-
-    fn sub(self, before: Self) -> Self {
+impl Cpu {
+    /// Combines two, part by part.
+    pub(super) fn with(self, rhs: Self, f: impl Fn(f64, f64) -> f64) -> Self {
+        let both = |left: Option<f64>, right: Option<f64>| Some(f(left?, right?));
         Self {
-            postgres: self.postgres - before.postgres,
-            server: self.server - before.server,
-            workers: self.workers - before.workers,
-            client: self.client - before.client,
+            postgres: both(self.postgres, rhs.postgres),
+            server: both(self.server, rhs.server),
+            workers: both(self.workers, rhs.workers),
+            client: both(self.client, rhs.client),
+            other: both(self.other, rhs.other),
         }
+    }
+}
+
+/// Whose time is told apart.
+#[derive(Clone, Debug)]
+pub(super) struct Meter {
+    /// The server, if it runs on this machine and its process is known.
+    pub(super) server: Option<u64>,
+    pub(super) workers: Vec<u64>,
+}
+
+impl Meter {
+    /// What has been spent so far.
+    pub(super) fn read(&self) -> Cpu {
+        let all = processes();
+        let of = |pid: u64| all.iter().find(|p| p.pid == pid).map(|p| p.seconds);
+        let mut cpu = Cpu {
+            client: of(u64::from(std::process::id())),
+            workers: self.workers.iter().map(|pid| of(*pid)).sum(),
+            server: self.server.and_then(of),
+            ..Cpu::default()
+        };
+        if let Some(server) = self.server {
+            let is_root = |p: &&Process| p.is_postgres && p.parent == server;
+            cpu.postgres = all.iter().find(is_root).map(|root| tree(&all, root));
+        }
+        let known = || Some(cpu.client? + cpu.workers? + cpu.server? + cpu.postgres?);
+        cpu.other = known().and_then(|known| Some(machine()? - known));
+        cpu
     }
 }
 
@@ -34,23 +70,9 @@ struct Process {
     seconds: f64,
 }
 
-/// What has been spent so far by the server, by the PostgreSQL that is its child, by the workers, and by
-/// this process.
-pub(super) fn read(server: Option<u64>, workers: &[u64]) -> Cpu {
-    let all = processes();
-    let of = |pid: u64| all.iter().filter(|p| p.pid == pid).map(|p| p.seconds).sum::<f64>();
-    let is_child = |process: &&Process, parent: u64| process.parent == parent;
-    let mut cpu = Cpu { client: of(u64::from(std::process::id())), ..Cpu::default() };
-    cpu.workers = workers.iter().map(|pid| of(*pid)).sum();
-    if let Some(server) = server {
-        // Its own time only: what it waited for is PostgreSQL's.
-        cpu.server = of(server);
-        for postmaster in all.iter().filter(|p| p.is_postgres && is_child(p, server)) {
-            let backends = all.iter().filter(|p| is_child(p, postmaster.pid));
-            cpu.postgres += postmaster.seconds + backends.map(|p| p.seconds).sum::<f64>();
-        }
-    }
-    cpu
+fn tree(all: &[Process], root: &Process) -> f64 {
+    let children = all.iter().filter(|p| p.parent == root.pid && p.pid != root.pid);
+    root.seconds + children.map(|child| tree(all, child)).sum::<f64>()
 }
 
 fn processes() -> Vec<Process> {
@@ -58,10 +80,8 @@ fn processes() -> Vec<Process> {
     entries.filter_map(|entry| process(entry.file_name().to_str()?.parse().ok()?)).collect()
 }
 
-/// proc(5): pid (comm) state ppid …, with utime, stime, cutime and cstime as fields 14 to 17, in ticks of
-/// 1/100 s on every Linux that there is.
+/// proc(5): pid (comm) state ppid …, with utime, stime, cutime and cstime as fields 14 to 17.
 fn process(pid: u64) -> Option<Process> {
-    const TICKS: f64 = 100.0;
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (name, rest) = text.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
@@ -74,11 +94,45 @@ fn process(pid: u64) -> Option<Process> {
     })
 }
 
+/// What the whole machine has worked: user, nice, system, irq and softirq of all cores.
+fn machine() -> Option<f64> {
+    let text = fs::read_to_string("/proc/stat").ok()?;
+    let ticks: Vec<f64> =
+        text.lines().next()?.split_whitespace().skip(1).filter_map(|n| n.parse().ok()).collect();
+    Some([0, 1, 2, 5, 6].iter().map(|n| ticks.get(*n)).sum::<Option<f64>>()? / TICKS)
+}
+
 /// What machine this is.
-pub(super) fn machine() -> String {
+pub(super) fn facts() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let model = model.map_or(std::env::consts::ARCH, |(_, model)| model.trim());
-    format!("{cores} cores, {model}")
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let memory = memory.lines().find_map(|line| {
+        let kibibytes = line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?;
+        Some(format!(", {} GiB", kibibytes.parse::<u64>().ok()?.div_ceil(1 << 20)))
+    });
+    format!("{cores} cores, {model}{}", memory.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_is_a_process_with_everything_below_it() {
+        let process = |pid, parent, seconds| Process { pid, parent, is_postgres: true, seconds };
+        let all = [process(1, 0, 8.0), process(2, 1, 1.0), process(3, 2, 2.0), process(4, 3, 4.0)];
+        assert!((tree(&all, &all[1]) - 7.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_unknown_stays_unknown() {
+        let known = Cpu { client: Some(3.0), server: Some(5.0), ..Cpu::default() };
+        let unknown = Cpu { client: Some(1.0), ..Cpu::default() };
+        let difference = known.with(unknown, |left, right| left - right);
+        assert_eq!(difference.client, Some(2.0));
+        assert_eq!(difference.server, None);
+    }
 }

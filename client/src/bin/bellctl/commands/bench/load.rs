@@ -1,138 +1,54 @@
-//! The load: submitters in this process, workers in processes of their own.
+//! The load of the throughput measurements: submitters in this process, each with a connection.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use bellringer_api::v1 as pb;
 use bellringer_api::v1::payload::Content;
+use bellringer_api::v1::submit_batch_result::Result as Answer;
+use bellringer_api::v1::task_service_client::TaskServiceClient;
 use bytes::Bytes;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
-use tokio::sync::mpsc;
+use rand::Rng as _;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::sleep;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
 
-use crate::{app::App, exit::Exit, failure::Failure, time};
+use super::fleet::Fleet;
+use crate::{app::App, exit::Exit, failure::Failure};
 
-/// Connections that submit batches at once.
-const SUBMITTERS: u32 = 4;
-/// Callers of unary Submit.
-const CALLERS: u32 = 256;
-/// Longest time for one measurement.
-const PATIENCE: Duration = Duration::from_secs(300);
-
-/// What a worker tells.
-enum Told {
-    Welcome,
-    Acknowledged(u32),
-    /// Age of a task when it started, in microseconds.
-    Latency(u32),
-    Gone,
-}
-
-/// Worker processes.
-pub(super) struct Fleet {
-    workers: Vec<Child>,
-    told: mpsc::Receiver<Told>,
-    readers: JoinSet<()>,
-}
-
-impl Fleet {
-    pub(super) async fn start(
-        app: &App,
-        queue: &str,
-        workers: u32,
-        credit: u32,
-    ) -> Result<Self, Failure> {
-        let (sender, told) = mpsc::channel(10_000);
-        let mut fleet = Self { workers: Vec::new(), told, readers: JoinSet::new() };
-        for _ in 0..workers {
-            let mut worker = Command::new(std::env::current_exe()?)
-                .args(["--server", &app.server, "--namespace", &app.namespace, "bench-worker"])
-                .args(["--queue", queue, "--credit", &credit.to_string()])
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .kill_on_drop(true)
-                .spawn()?;
-            let Some(stdout) = worker.stdout.take() else { continue };
-            let sender = sender.clone();
-            fleet.readers.spawn(async move {
-                let mut lines = BufReader::new(stdout).lines();
-                while let Ok(Some(line)) = lines.next_line().await {
-                    let number = || line.get(2..).and_then(|n| n.parse().ok()).unwrap_or_default();
-                    let told = match line.chars().next() {
-                        Some('a') => Told::Acknowledged(number()),
-                        Some('l') => Told::Latency(number()),
-                        _ => Told::Welcome,
-                    };
-                    if sender.send(told).await.is_err() {
-                        return;
-                    }
-                }
-                sender.send(Told::Gone).await.ok();
-            });
-            fleet.workers.push(worker);
-        }
-        for _ in 0..workers {
-            fleet.next().await?;
-        }
-        Ok(fleet)
-    }
-
-    pub(super) fn pids(&self) -> Vec<u64> {
-        self.workers.iter().filter_map(|worker| worker.id().map(u64::from)).collect()
-    }
-
-    async fn next(&mut self) -> Result<Told, Failure> {
-        match timeout(PATIENCE, self.told.recv()).await {
-            Ok(Some(Told::Gone) | None) => {
-                Err(Failure::new(Exit::Other, "a worker process has ended early"))
-            }
-            Ok(Some(told)) => Ok(told),
-            Err(_) => Err(Failure::new(Exit::TimedOut, "the workers do not get on")),
-        }
-    }
-
-    /// Waits until `tasks` are acknowledged; answers with the latencies that were told meanwhile.
-    async fn until(&mut self, tasks: u32) -> Result<Vec<u32>, Failure> {
-        let mut latencies = Vec::new();
-        let mut acknowledged = 0;
-        while acknowledged < tasks {
-            match self.next().await? {
-                Told::Acknowledged(count) => acknowledged += count,
-                Told::Latency(micros) => latencies.push(micros),
-                Told::Welcome | Told::Gone => {}
-            }
-        }
-        Ok(latencies)
-    }
-
-    pub(super) async fn stop(mut self) {
-        for worker in &mut self.workers {
-            worker.kill().await.ok();
-        }
-        self.readers.shutdown().await;
-    }
-}
+/// Connections that submit, each with one batch under way at a time.
+pub(super) const CONNECTIONS: u32 = 4;
+/// Callers of unary Submit, spread over the connections.
+pub(super) const CALLERS: u32 = 256;
+/// Wait after a call that was refused because too much was waiting to be written.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// What is submitted, and where.
 pub(super) struct Load<'a> {
-    app: &'a App,
+    pub(super) app: &'a App,
+    /// A queue of its own.
     pub(super) queue: String,
     batch: u32,
-    payload: u32,
+    /// Random, so that nothing on the way can make it smaller. The first eight bytes are zero.
+    payload: Vec<u8>,
+    connections: Vec<TaskServiceClient<Channel>>,
 }
 
 impl<'a> Load<'a> {
-    pub(super) fn new(app: &'a App, batch: u32, payload: u32) -> Self {
+    pub(super) fn new(app: &'a App, batch: u32, payload: u32) -> Result<Self, Failure> {
         let queue = format!("bench-{:08x}", rand::random::<u32>());
-        Self { app, queue, batch, payload }
+        let mut bytes = vec![0; usize::try_from(payload).unwrap_or(8)];
+        rand::rng().fill_bytes(&mut bytes[8..]);
+        let connections = (0..CONNECTIONS)
+            .map(|_| Ok(app.at(&app.server)?.tasks()))
+            .collect::<Result<_, Failure>>()?;
+        Ok(Self { app, queue, batch, payload: bytes, connections })
     }
 
-    /// A task; `sent_at` in nanoseconds since 1970, or 0 if nobody wants to know.
-    fn task(&self, sent_at: i64) -> pb::TaskSpec {
-        let mut data = vec![7; usize::try_from(self.payload).unwrap_or(8)];
-        data[..8].copy_from_slice(&sent_at.to_le_bytes());
+    /// A task; `due_at` in nanoseconds since 1970, or 0 if nobody wants to know.
+    fn task(&self, due_at: i64) -> pb::TaskSpec {
+        let mut data = self.payload.clone();
+        data[..8].copy_from_slice(&due_at.to_le_bytes());
         pb::TaskSpec {
             queue: self.queue.clone(),
             kind: "bench".to_owned(),
@@ -144,115 +60,145 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Submits in batches; answers with the seconds until the last one is acknowledged as complete.
-    pub(super) async fn batches(&self, fleet: &mut Fleet, tasks: u32) -> Result<f64, Failure> {
-        let begun = Instant::now();
-        let submitting = self.submit_batches(tasks);
-        let (submitted, done) = tokio::join!(submitting, fleet.until(tasks));
-        submitted?;
-        done?;
-        Ok(begun.elapsed().as_secs_f64())
+    pub(super) fn request(&self, due_at: i64) -> pb::SubmitRequest {
+        pb::SubmitRequest {
+            namespace: self.app.namespace.clone(),
+            task: Some(self.task(due_at)),
+            idempotency_key: String::new(),
+        }
     }
 
-    async fn submit_batches(&self, tasks: u32) -> Result<(), Failure> {
+    /// Submits in batches while the workers run, until the last task is acknowledged as complete.
+    pub(super) async fn batches(&self, fleet: &mut Fleet, tasks: u32) -> Result<(), Failure> {
+        tokio::try_join!(self.preload(tasks), fleet.until(tasks))?;
+        Ok(())
+    }
+
+    /// Submits in batches, from every connection at once.
+    pub(super) async fn preload(&self, tasks: u32) -> Result<(), Failure> {
         let mut submitters = JoinSet::new();
-        for n in 0..SUBMITTERS {
-            let mut client = self.app.tasks();
-            let share = tasks / SUBMITTERS + u32::from(n < tasks % SUBMITTERS);
+        for (client, share) in self.connections.iter().zip(shares(tasks, CONNECTIONS)) {
             let item =
                 pb::SubmitBatchItem { task: Some(self.task(0)), idempotency_key: String::new() };
-            let (namespace, batch) = (self.app.namespace.clone(), self.batch);
+            let (mut client, batch) = (client.clone(), self.batch);
+            let namespace = self.app.namespace.clone();
             submitters.spawn(async move {
                 let mut left = share;
                 while left > 0 {
                     let count = left.min(batch);
-                    left -= count;
                     let items = vec![item.clone(); usize::try_from(count).unwrap_or_default()];
                     let namespace = namespace.clone();
                     let request = pb::SubmitBatchRequest { namespace, items, atomic: false };
-                    client.submit_batch(request).await?;
+                    match client.submit_batch(request).await {
+                        Ok(answer) => all_taken(answer.get_ref())?,
+                        Err(status) => {
+                            wait_for_room(status).await?;
+                            continue;
+                        }
+                    }
+                    left -= count;
                 }
-                Ok::<_, tonic::Status>(())
+                Ok(())
             });
         }
-        for submitted in submitters.join_all().await {
-            submitted?;
+        all_done(submitters).await
+    }
+
+    /// Submits one by one from many callers at once, until the last task is acknowledged as complete.
+    pub(super) async fn unary(&self, fleet: &mut Fleet, tasks: u32) -> Result<(), Failure> {
+        let mut callers = JoinSet::new();
+        for (client, share) in self.connections.iter().cycle().zip(shares(tasks, CALLERS)) {
+            let (mut client, request) = (client.clone(), self.request(0));
+            callers.spawn(async move {
+                let mut left = share;
+                while left > 0 {
+                    match client.submit(request.clone()).await {
+                        Ok(_) => left -= 1,
+                        Err(status) => wait_for_room(status).await?,
+                    }
+                }
+                Ok(())
+            });
         }
+        tokio::try_join!(all_done(callers), fleet.until(tasks))?;
         Ok(())
     }
 
-    /// Submits one by one, from many callers at once.
-    pub(super) async fn unary(&self, fleet: &mut Fleet, tasks: u32) -> Result<f64, Failure> {
-        let begun = Instant::now();
-        let mut callers = JoinSet::new();
-        for n in 0..CALLERS {
-            let mut client = self.app.tasks();
-            let share = tasks / CALLERS + u32::from(n < tasks % CALLERS);
-            let request = self.request(0);
-            callers.spawn(async move {
-                for _ in 0..share {
-                    client.submit(request.clone()).await?;
-                }
-                Ok::<_, tonic::Status>(())
-            });
-        }
-        let (submitted, done) = tokio::join!(callers.join_all(), fleet.until(tasks));
-        for submitted in submitted {
-            submitted?;
-        }
-        done?;
-        Ok(begun.elapsed().as_secs_f64())
-    }
-
-    /// Submits into the paused queue, and measures from its resumption on.
-    pub(super) async fn drain(&self, fleet: &mut Fleet, tasks: u32) -> Result<f64, Failure> {
+    /// Stops leasing from the queue.
+    pub(super) async fn pause(&self) -> Result<(), Failure> {
         let (namespace, queue) = (self.app.namespace.clone(), self.queue.clone());
         let note = "bellctl bench".to_owned();
-        let pause = pb::PauseQueueRequest { namespace, queue, note };
-        self.app.queues().pause(pause).await?;
-        self.submit_batches(tasks).await?;
-        let begun = Instant::now();
+        let request = pb::PauseQueueRequest { namespace, queue, note };
+        self.app.call(self.app.queues().pause(request)).await.map(drop)
+    }
+
+    /// Leases from the queue again, until `tasks` are acknowledged as complete.
+    pub(super) async fn drain(&self, fleet: &mut Fleet, tasks: u32) -> Result<(), Failure> {
         let (namespace, queue) = (self.app.namespace.clone(), self.queue.clone());
-        self.app.queues().resume(pb::ResumeQueueRequest { namespace, queue }).await?;
+        let request = pb::ResumeQueueRequest { namespace, queue };
+        self.app.call(self.app.queues().resume(request)).await?;
         fleet.until(tasks).await?;
-        Ok(begun.elapsed().as_secs_f64())
+        Ok(())
     }
 
-    /// Submits at a rate, whether or not earlier calls have been answered, and counts from when each call
-    /// was due: a server that stalls is charged for everything that it holds up.
-    pub(super) async fn latency(
-        &self,
-        fleet: &mut Fleet,
-        rate: u32,
-        length: Duration,
-    ) -> Result<Vec<u32>, Failure> {
-        let count = rate * u32::try_from(length.as_secs()).unwrap_or(1);
-        let submitting = async {
-            let (begun, wall) = (Instant::now(), time::now());
-            let mut calls = JoinSet::new();
-            for n in 0..count {
-                let due = Duration::from_secs(1).mul_f64(f64::from(n) / f64::from(rate));
-                sleep_until(begun + due).await;
-                let sent =
-                    wall.as_nanosecond() + i128::try_from(due.as_nanos()).unwrap_or_default();
-                let request = self.request(i64::try_from(sent).unwrap_or_default());
-                let mut client = self.app.tasks();
-                calls.spawn(async move { client.submit(request).await.map(drop) });
-            }
-            calls.join_all().await
-        };
-        let (submitted, latencies) = tokio::join!(submitting, fleet.until(count));
-        for submitted in submitted {
-            submitted?;
-        }
-        latencies
+    /// Lets the server forget the finished tasks as soon as it may, and the rest of them now.
+    pub(super) async fn clean_up(&self) -> Result<(), Failure> {
+        let name = || (self.app.namespace.clone(), self.queue.clone());
+        let (namespace, queue) = name();
+        let request = pb::PurgeQueueRequest { namespace, queue, confirm: true };
+        self.app.call(self.app.queues().purge(request)).await?;
+        let minute = Some(prost_types::Duration { seconds: 60, nanos: 0 });
+        let retention = Some(pb::Retention {
+            succeeded: minute,
+            failed: minute,
+            cancelled: minute,
+            expired: minute,
+        });
+        let (namespace, queue) = name();
+        let request = pb::SetRetentionRequest { namespace, queue, retention };
+        self.app.call(self.app.queues().set_retention(request)).await.map(drop)
     }
+}
 
-    fn request(&self, sent_at: i64) -> pb::SubmitRequest {
-        pb::SubmitRequest {
-            namespace: self.app.namespace.clone(),
-            task: Some(self.task(sent_at)),
-            idempotency_key: String::new(),
+/// `tasks` in `count` parts that differ by one at most.
+fn shares(tasks: u32, count: u32) -> impl Iterator<Item = u32> {
+    (0..count).map(move |n| tasks / count + u32::from(n < tasks % count))
+}
+
+fn all_taken(answer: &pb::SubmitBatchResponse) -> Result<(), Failure> {
+    for result in &answer.results {
+        if let Some(Answer::Error(error)) = &result.result {
+            let reason = error.reason().as_str_name();
+            let text = format!("a task was refused: {reason} {}", error.message);
+            return Err(Failure::new(Exit::Other, text));
         }
+    }
+    Ok(())
+}
+
+/// A server that is full is asked again; that costs the time that it costs.
+async fn wait_for_room(status: Status) -> Result<(), Failure> {
+    if status.code() != Code::ResourceExhausted {
+        return Err(status.into());
+    }
+    sleep(PAUSE).await;
+    Ok(())
+}
+
+async fn all_done(mut callers: JoinSet<Result<(), Failure>>) -> Result<(), Failure> {
+    while let Some(ended) = callers.join_next().await {
+        ended.map_err(|error| Failure::new(Exit::Other, error.to_string()))??;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_even_and_leave_nothing_out() {
+        assert_eq!(shares(10, 4).collect::<Vec<_>>(), [3, 3, 2, 2]);
+        assert_eq!(shares(3, 256).sum::<u32>(), 3);
     }
 }

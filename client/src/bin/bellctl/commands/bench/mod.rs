@@ -1,34 +1,58 @@
 //! `bellctl bench`: how fast a server is, beside what its PostgreSQL could do at most.
 
 mod cpu;
+mod fleet;
 mod load;
+mod pace;
 mod raw_sql;
+mod report;
 pub(crate) mod runner;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Deserialize;
+use tokio::signal::ctrl_c;
+use tokio::time::{Instant, timeout};
 
-use crate::{app::App, exit::Exit, failure::Failure};
-use cpu::Cpu;
-use load::{Fleet, Load};
+use crate::{app::App, exit::Exit, failure::Failure, time};
+use cpu::Meter;
+use fleet::Fleet;
+use load::Load;
+use raw_sql::RawSql;
+use report::{Report, Run};
+
+/// Longest time for one measurement.
+const MEASUREMENT: Duration = Duration::from_secs(300);
+/// Longest time for everything with `--quick`.
+const QUICK: Duration = Duration::from_secs(110);
+
+const RAW_CYCLES: &str = "raw SQL: life cycles";
+const RAW_DRAIN: &str = "raw SQL: lease + complete";
+const BATCHES: &str = "life cycles, SubmitBatch";
+const UNARY: &str = "life cycles, Submit x 256";
+const DRAIN: &str = "drain";
 
 /// Measure life cycles per second and latency through this server, with real worker processes
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A life cycle is submit, lease, complete, each acknowledged durable. With the database's URL the same is
-done in raw SQL on the same PostgreSQL in the same run, and the ratio is printed. Use it on a server that
-has nothing else to do; it writes into a queue of its own, and its tasks stay until retention takes them.
+done in raw SQL on the same PostgreSQL in the same round, and the ratio is printed. Use it on a server that
+has nothing else to do. It writes into a queue of its own, whose finished tasks are kept for a minute only.
 
 Example:
   bellringer dev --temporary --handshake-file /tmp/handshake &
   bellctl bench --handshake-file /tmp/handshake")]
 pub(crate) struct Bench {
-    /// Tasks of each throughput measurement
+    /// Tasks of each throughput measurement; half as many for unary Submit
     #[arg(long, default_value_t = 50_000, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1_000..=5_000_000))]
     tasks: u32,
+    /// How often throughput is measured; medians are printed
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
     /// Tasks in one SubmitBatch, and rows in one statement of raw SQL
     #[arg(long, default_value_t = 500, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000))]
@@ -45,178 +69,160 @@ pub(crate) struct Bench {
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     credit: u32,
-    /// Rates at which the latency from submit to start is measured, in tasks per second
+    /// Rate at which the latency from submit to start is measured, in tasks per second; repeatable
     #[arg(long, default_values_t = [50, 1_000], value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=20_000))]
     rate: Vec<u32>,
     /// How long each rate is kept up, in seconds
-    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=600))]
+    #[arg(long, default_value_t = 5, value_name = "SECONDS")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=240))]
     latency_seconds: u32,
+    /// One round of 20,000 tasks, 3 s for each rate; less than two minutes whatever happens
+    #[arg(long, conflicts_with_all = ["tasks", "rounds", "latency_seconds"])]
+    quick: bool,
     /// File that `bellringer dev --handshake-file` writes: tells address, database and process
     #[arg(long, value_name = "FILE")]
-    handshake_file: Option<std::path::PathBuf>,
+    handshake_file: Option<PathBuf>,
     /// URL of the server's database, for the comparison with raw SQL [default: none]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
 }
 
+/// What `bellringer dev` tells.
+#[derive(Debug, Default, Deserialize)]
+struct Handshake {
+    grpc_url: Option<String>,
+    database_url: Option<String>,
+    pid: Option<u64>,
+}
+
 impl Bench {
-    pub(crate) async fn run(self, app: &App) -> Result<Exit, Failure> {
+    pub(crate) async fn run(mut self, app: &App) -> Result<Exit, Failure> {
+        if self.quick {
+            (self.tasks, self.rounds, self.latency_seconds) = (20_000, 1, 3);
+        }
         let handshake = self.handshake()?;
-        let told = |key: &str| handshake.get(key).and_then(Value::as_str).map(str::to_owned);
-        let address = told("grpc_url").unwrap_or_else(|| app.server.clone());
-        let database = self.database_url.clone().or_else(|| told("database_url"));
-        let server = handshake.get("pid").and_then(Value::as_u64);
-        let app = app.at(&address)?;
-        let load = Load::new(&app, self.batch, self.payload);
-        let mut report = Vec::new();
-
-        let raw = match &database {
-            Some(url) if !url.is_empty() => {
-                app.out.remark("raw SQL on the same PostgreSQL …");
-                Some(raw_sql::run(url, self.tasks, self.batch, self.payload).await?)
+        let app = app.at(handshake.grpc_url.as_ref().unwrap_or(&app.server))?;
+        let database = self.database_url.clone().or(handshake.database_url);
+        let database = database.filter(|url| !url.is_empty());
+        let load = Load::new(&app, self.batch, self.payload)?;
+        let limit = if self.quick { QUICK } else { Duration::MAX };
+        let measured = tokio::select! {
+            measured = timeout(limit, self.measure(&load, database.as_deref(), handshake.pid)) => {
+                measured.unwrap_or_else(|_| Err(too_long(QUICK)))
             }
-            _ => {
-                app.out.remark("SKIPPED raw SQL: no --database-url and no --handshake-file");
-                None
-            }
+            _ = ctrl_c() => Err(Failure::new(Exit::Other, "interrupted")),
         };
-        if let Some(raw) = &raw {
-            report.push(json!({"measure": "raw SQL: life cycles", "per_second": raw.life_cycles}));
-            report.push(json!({"measure": "raw SQL: lease + complete", "per_second": raw.drain}));
+        // Whatever happened, nothing is left behind; what goes wrong here is not worth more than a remark.
+        if let Some(url) = &database
+            && let Err(failure) = raw_sql::clean_up(url).await
+        {
+            app.out.remark(&format!("the schema bellringer_bench may be left behind: {failure}"));
         }
-        let throughput = |name: &str, tasks: u32, seconds: f64, cpu: Cpu, limit: Option<f64>| {
-            let rate = f64::from(tasks) / seconds;
-            let per_10k = |seconds: f64| seconds * 10_000.0 / f64::from(tasks);
-            json!({
-                "measure": name,
-                "per_second": rate,
-                "of_raw": limit.map(|limit| rate / limit),
-                "cpu_per_10k": {
-                    "postgres": per_10k(cpu.postgres), "server": per_10k(cpu.server),
-                    "workers": per_10k(cpu.workers), "client": per_10k(cpu.client),
-                },
-            })
-        };
-
-        app.out.remark("life cycles, SubmitBatch …");
-        let mut fleet = Fleet::start(&app, &load.queue, self.workers, self.credit).await?;
-        let cycles = raw.as_ref().map(|raw| raw.life_cycles);
-        let before = cpu::read(server, &fleet.pids());
-        let seconds = load.batches(&mut fleet, self.tasks).await?;
-        let spent = cpu::read(server, &fleet.pids()) - before;
-        report.push(throughput("life cycles, SubmitBatch", self.tasks, seconds, spent, cycles));
-
-        app.out.remark("life cycles, unary Submit from 256 callers …");
-        let few = (self.tasks / 2).max(1_000);
-        let before = cpu::read(server, &fleet.pids());
-        let seconds = load.unary(&mut fleet, few).await?;
-        let spent = cpu::read(server, &fleet.pids()) - before;
-        report.push(throughput("life cycles, Submit x 256", few, seconds, spent, cycles));
-
-        app.out.remark("drain of a paused queue …");
-        let before = cpu::read(server, &fleet.pids());
-        let seconds = load.drain(&mut fleet, self.tasks).await?;
-        let spent = cpu::read(server, &fleet.pids()) - before;
-        let drain = raw.as_ref().map(|raw| raw.drain);
-        report.push(throughput("drain", self.tasks, seconds, spent, drain));
-
-        for rate in &self.rate {
-            app.out.remark(&format!("latency at {rate}/s …"));
-            let length = Duration::from_secs(u64::from(self.latency_seconds));
-            let mut latencies = load.latency(&mut fleet, *rate, length).await?;
-            latencies.sort_unstable();
-            let at = |part: f64| percentile(&latencies, part);
-            report.push(json!({
-                "measure": format!("submit to start at {rate}/s"),
-                "tasks": latencies.len(),
-                "p50_ms": at(0.5), "p99_ms": at(0.99), "max_ms": at(1.0),
-            }));
+        if let Err(failure) = load.clean_up().await {
+            app.out.remark(&format!("tasks of queue {} may be left behind: {failure}", load.queue));
         }
-        fleet.stop().await;
-        self.print(&app, &report)
+        measured?.print(app.out)?;
+        Ok(Exit::Ok)
     }
 
-    fn handshake(&self) -> Result<Value, Failure> {
-        let Some(file) = &self.handshake_file else { return Ok(Value::Null) };
+    async fn measure(
+        &self,
+        load: &Load<'_>,
+        database: Option<&str>,
+        server: Option<u64>,
+    ) -> Result<Report, Failure> {
+        let out = load.app.out;
+        let mut fleet = Fleet::start(load.app, &load.queue, self.workers, self.credit).await?;
+        let meter = Meter { server, workers: fleet.pids() };
+        let mut report = Report::new(self.facts(database).await?);
+        if database.is_none() {
+            out.remark("SKIPPED raw SQL: no --database-url and no --handshake-file");
+        }
+        for round in 1..=self.rounds {
+            out.remark(&format!("throughput, round {round} of {} …", self.rounds));
+            let raw = match database {
+                Some(url) => Some(self.raw(&meter, url).await?),
+                None => None,
+            };
+            if let Some((cycles, drain)) = raw {
+                report.add(RAW_CYCLES, cycles);
+                report.add(RAW_DRAIN, drain);
+            }
+            let (cycles, drain) = raw.unzip();
+            let run = timed(&meter, self.tasks, load.batches(&mut fleet, self.tasks)).await?;
+            report.add(BATCHES, run.beside(cycles));
+            let few = (self.tasks / 2).max(1_000);
+            let run = timed(&meter, few, load.unary(&mut fleet, few)).await?;
+            report.add(UNARY, run.beside(cycles));
+            load.pause().await?;
+            within(load.preload(self.tasks)).await?;
+            let run = timed(&meter, self.tasks, load.drain(&mut fleet, self.tasks)).await?;
+            report.add(DRAIN, run.beside(drain));
+        }
+        for rate in &self.rate {
+            out.remark(&format!("latency at {rate}/s …"));
+            let length = Duration::from_secs(u64::from(self.latency_seconds));
+            report.latencies.push(within(pace::measure(load, &mut fleet, *rate, length)).await?);
+        }
+        fleet.stop().await;
+        Ok(report)
+    }
+
+    /// Life cycles, and lease with complete alone.
+    async fn raw(&self, meter: &Meter, url: &str) -> Result<(Run, Run), Failure> {
+        let mut raw = RawSql::open(url, self.batch, self.payload).await?;
+        let cycles = timed(meter, self.tasks, raw.life_cycles(self.tasks)).await?;
+        within(raw.preload(self.tasks)).await?;
+        let drain = timed(meter, self.tasks, raw.drain(self.tasks)).await?;
+        raw_sql::clean_up(url).await?;
+        Ok((cycles, drain))
+    }
+
+    async fn facts(&self, database: Option<&str>) -> Result<Vec<String>, Failure> {
+        let mut facts = vec![
+            format!("bellctl {}, {}", env!("CARGO_PKG_VERSION"), time::whole_second(time::now())),
+            cpu::facts(),
+        ];
+        if let Some(url) = database {
+            facts.push(raw_sql::facts(url).await?);
+        }
+        facts.push(format!(
+            "{} tasks, batches of {}, payload {} B, {} worker processes with credit {}",
+            self.tasks, self.batch, self.payload, self.workers, self.credit
+        ));
+        Ok(facts)
+    }
+
+    fn handshake(&self) -> Result<Handshake, Failure> {
+        let Some(file) = &self.handshake_file else { return Ok(Handshake::default()) };
         let shown = file.display();
         let text = std::fs::read_to_string(file)
             .map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
         serde_json::from_str(&text)
             .map_err(|error| Failure::usage(format!("{shown} is not a handshake: {error}")))
     }
-
-    fn print(&self, app: &App, report: &[Value]) -> Result<Exit, Failure> {
-        let machine = cpu::machine();
-        if app.out.is_json() {
-            app.out.document(&json!({
-                "machine": machine, "batch": self.batch, "payload_bytes": self.payload,
-                "workers": self.workers, "report": report,
-            }))?;
-            return Ok(Exit::Ok);
-        }
-        let number = |value: &Value, digits: usize| match value.as_f64() {
-            Some(number) => format!("{number:.digits$}"),
-            None => "-".to_owned(),
-        };
-        app.out.line(&format!(
-            "{machine}; batches of {}, payload {} B, {} worker processes\n",
-            self.batch, self.payload, self.workers
-        ))?;
-        app.out.line(&format!(
-            "{:32} {:>10} {:>7}   CPU-s per 10,000: postgres, server, workers, client",
-            "", "per second", "of raw"
-        ))?;
-        for row in report {
-            let name = row["measure"].as_str().unwrap_or_default();
-            let line = if row.get("p50_ms").is_some() {
-                format!(
-                    "{name:32} p50 {} ms, p99 {} ms, max {} ms of {} tasks",
-                    number(&row["p50_ms"], 2),
-                    number(&row["p99_ms"], 2),
-                    number(&row["max_ms"], 2),
-                    row["tasks"]
-                )
-            } else {
-                let cpu = &row["cpu_per_10k"];
-                format!(
-                    "{name:32} {:>10} {:>7}   {:>8} {:>8} {:>8} {:>8}",
-                    number(&row["per_second"], 0),
-                    number(&row["of_raw"], 2),
-                    number(&cpu["postgres"], 3),
-                    number(&cpu["server"], 3),
-                    number(&cpu["workers"], 3),
-                    number(&cpu["client"], 3),
-                )
-            };
-            app.out.line(&line)?;
-        }
-        Ok(Exit::Ok)
-    }
 }
 
-/// The value below which `part` of the sorted microseconds lie, in milliseconds.
-fn percentile(sorted: &[u32], part: f64) -> Option<f64> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "an index into what fits into memory"
-    )]
-    let index = ((sorted.len() as f64 * part).ceil() as usize).max(1) - 1;
-    sorted.get(index).map(|micros| f64::from(*micros) / 1_000.0)
+/// How long `work` with `tasks` takes, and what it costs.
+async fn timed(
+    meter: &Meter,
+    tasks: u32,
+    work: impl Future<Output = Result<(), Failure>>,
+) -> Result<Run, Failure> {
+    let before = meter.read();
+    let begun = Instant::now();
+    within(work).await?;
+    let elapsed = begun.elapsed();
+    let spent = meter.read().with(before, |after, before| after - before);
+    Ok(Run::new(tasks, elapsed, spent))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+async fn within<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    timeout(MEASUREMENT, work).await.unwrap_or_else(|_| Err(too_long(MEASUREMENT)))
+}
 
-    #[test]
-    fn percentiles_are_values_that_were_measured() {
-        let sorted: Vec<u32> = (1..=100).map(|n| n * 1_000).collect();
-        assert_eq!(percentile(&sorted, 0.5), Some(50.0));
-        assert_eq!(percentile(&sorted, 0.99), Some(99.0));
-        assert_eq!(percentile(&sorted, 1.0), Some(100.0));
-        assert_eq!(percentile(&[], 0.5), None);
-    }
+fn too_long(limit: Duration) -> Failure {
+    let text = format!("not done within {}", time::friendly(limit));
+    Failure::new(Exit::TimedOut, text).next("take fewer --tasks")
 }

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection, Row, raw_sql};
-use tokio::time::{Instant, sleep};
+use rand::Rng as _;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection, Row, raw_sql};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::failure::Failure;
@@ -14,7 +16,8 @@ drop schema if exists bellringer_bench cascade;
 create schema bellringer_bench;
 set search_path to bellringer_bench;
 create table task (id uuid primary key, queue int4 not null, priority int2 not null,
-    run_at timestamptz not null, created_at timestamptz not null default now(), payload bytea not null);
+    run_at timestamptz not null, created_at timestamptz not null default now(),
+    max_attempts int2 not null, payload bytea not null);
 create table ready (queue int4 not null, priority int2 not null, attempt int2 not null default 0,
     run_at timestamptz not null, id uuid not null);
 create index on ready (queue, priority, run_at, id);
@@ -23,6 +26,7 @@ create table inflight (id uuid primary key, worker int8 not null, queue int4 not
 create table result (id uuid primary key, state int2 not null, attempt int2 not null,
     finished_at timestamptz not null default now(), result bytea);
 alter table task alter payload set storage external;
+alter table result alter result set storage external;
 alter table ready set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
     autovacuum_vacuum_cost_delay = 0);
 alter table inflight set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
@@ -34,7 +38,8 @@ set enable_mergejoin = off; set plan_cache_mode = force_generic_plan; set jit = 
 
 const SUBMIT: &str = "
 with u as materialized (select * from unnest($1::uuid[], $2::bytea[]) u (id, d)),
-     a as (insert into task (id, queue, priority, run_at, payload) select id, 1, 5, now(), d from u)
+     a as (insert into task (id, queue, priority, run_at, max_attempts, payload)
+           select id, 1, 5, now(), 5, d from u)
 insert into ready (queue, priority, run_at, id) select 1, 5, now(), id from u";
 
 const LEASE: &str = "
@@ -52,62 +57,104 @@ with d as (delete from inflight where id = any ($1::uuid[]) and worker = 7 retur
 insert into result (id, state, attempt, result)
 select d.id, 2, d.attempt, u.r from unnest($1::uuid[], $2::bytea[]) u (id, r) join d on d.id = u.id";
 
-/// What raw SQL does, per second.
-pub(super) struct Raw {
-    pub(super) life_cycles: f64,
-    pub(super) drain: f64,
+const DROP: &str = "drop schema if exists bellringer_bench cascade";
+
+const FACTS: &str = "
+select 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1)
+    || ' (' || string_agg(name || '=' || current_setting(name), ', ' order by name) || ')'
+from pg_settings where name in ('fsync', 'synchronous_commit', 'shared_buffers', 'max_wal_size')";
+
+/// A schema of its own in the server's database, and the two connections.
+pub(super) struct RawSql {
+    submitter: PgConnection,
+    worker: PgConnection,
+    batch: u32,
+    payload: Vec<u8>,
 }
 
-/// Measures, and leaves nothing behind.
-pub(super) async fn run(url: &str, tasks: u32, batch: u32, payload: u32) -> Result<Raw, Failure> {
-    let mut admin = PgConnection::connect(url).await.map_err(failed)?;
-    raw_sql(SCHEMA).execute(&mut admin).await.map_err(failed)?;
-    let measured = measure(url, tasks, batch, payload).await;
-    let drop = "drop schema if exists bellringer_bench cascade";
-    raw_sql(drop).execute(&mut admin).await.map_err(failed)?;
-    measured
+impl RawSql {
+    /// Makes the schema; it is to be dropped with [`clean_up`].
+    ///
+    /// # Errors
+    /// The database cannot be reached, or does not let us.
+    pub(super) async fn open(url: &str, batch: u32, payload: u32) -> Result<Self, Failure> {
+        let mut submitter = connect(url).await?;
+        raw_sql(SCHEMA).execute(&mut submitter).await.map_err(failed)?;
+        raw_sql(SETTINGS).execute(&mut submitter).await.map_err(failed)?;
+        let mut worker = connect(url).await?;
+        raw_sql(SETTINGS).execute(&mut worker).await.map_err(failed)?;
+        let mut bytes = vec![0; usize::try_from(payload).unwrap_or_default()];
+        rand::rng().fill_bytes(&mut bytes);
+        Ok(Self { submitter, worker, batch, payload: bytes })
+    }
+
+    /// Submits while the worker leases and completes.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub(super) async fn life_cycles(&mut self, tasks: u32) -> Result<(), Failure> {
+        let submitting = submit(&mut self.submitter, tasks, self.batch, &self.payload);
+        let draining = drain(&mut self.worker, tasks, self.batch);
+        tokio::try_join!(submitting, draining)?;
+        Ok(())
+    }
+
+    /// Submits alone.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub(super) async fn preload(&mut self, tasks: u32) -> Result<(), Failure> {
+        submit(&mut self.submitter, tasks, self.batch, &self.payload).await
+    }
+
+    /// Leases and completes alone.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub(super) async fn drain(&mut self, tasks: u32) -> Result<(), Failure> {
+        drain(&mut self.worker, tasks, self.batch).await
+    }
 }
 
-async fn measure(url: &str, tasks: u32, batch: u32, payload: u32) -> Result<Raw, Failure> {
-    let (mut submitter, mut worker) = (connect(url).await?, connect(url).await?);
-    let begun = Instant::now();
-    let submitting = submit(&mut submitter, tasks, batch, payload);
-    let draining = drain(&mut worker, tasks, batch);
-    let (submitted, drained) = tokio::join!(submitting, draining);
-    submitted?;
-    drained?;
-    let life_cycles = f64::from(tasks) / begun.elapsed().as_secs_f64();
-    submit(&mut submitter, tasks, batch, payload).await?;
-    let begun = Instant::now();
-    drain(&mut worker, tasks, batch).await?;
-    Ok(Raw { life_cycles, drain: f64::from(tasks) / begun.elapsed().as_secs_f64() })
+/// Drops the schema, if it is there.
+///
+/// # Errors
+/// The database cannot be reached, or does not let us.
+pub(super) async fn clean_up(url: &str) -> Result<(), Failure> {
+    let mut connection = connect(url).await?;
+    raw_sql(DROP).execute(&mut connection).await.map_err(failed)?;
+    Ok(())
+}
+
+/// Version and settings that matter, for people.
+///
+/// # Errors
+/// The database cannot be reached.
+pub(super) async fn facts(url: &str) -> Result<String, Failure> {
+    let mut connection = connect(url).await?;
+    sqlx::query_scalar(FACTS).fetch_one(&mut connection).await.map_err(failed)
 }
 
 async fn connect(url: &str) -> Result<PgConnection, Failure> {
-    let mut connection = PgConnection::connect(url).await.map_err(failed)?;
-    raw_sql(SETTINGS).execute(&mut connection).await.map_err(failed)?;
-    Ok(connection)
+    let options: PgConnectOptions = url.parse().map_err(failed)?;
+    let options = options.disable_statement_logging();
+    PgConnection::connect_with(&options).await.map_err(failed)
 }
 
 async fn submit(
     connection: &mut PgConnection,
     tasks: u32,
     batch: u32,
-    payload: u32,
+    payload: &[u8],
 ) -> Result<(), Failure> {
-    let data: Vec<u8> = (0..payload).map(|_| rand::random()).collect();
     let mut left = tasks;
     while left > 0 {
         let count = left.min(batch);
         left -= count;
         let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
-        let payloads: Vec<&[u8]> = ids.iter().map(|_| data.as_slice()).collect();
-        sqlx::query(SUBMIT)
-            .bind(ids)
-            .bind(payloads)
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?;
+        let payloads: Vec<&[u8]> = ids.iter().map(|_| payload).collect();
+        let submitted = sqlx::query(SUBMIT).bind(ids).bind(payloads);
+        submitted.execute(&mut *connection).await.map_err(failed)?;
     }
     Ok(())
 }
