@@ -60,6 +60,8 @@ create table schedule (
 alter table schedule alter payload set storage external;
 -- Serves schedules/due.
 create index schedule_due on schedule (due_at) where due_at is not null;
+-- Serves schedules/crowded: only schedules with this policy have an entry.
+create index schedule_cancelling on schedule (id) where policies ->> 'overlap' = 'cancel_running';
 
 create table fire (
     schedule    uuid not null,

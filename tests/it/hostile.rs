@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use bellringer_api::FILE_DESCRIPTOR_SET;
+use bellringer_api::v1 as pb;
 use prost_reflect::prost::Message as _;
 use prost_reflect::{
     Cardinality, DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor,
@@ -20,7 +21,7 @@ use crate::support::make::task;
 use crate::support::{TestServer, Worker};
 
 /// Reasons beside INVALID_ARGUMENT that a well-formed but unlucky request may meet.
-const UNLUCKY: [&str; 7] = [
+const UNLUCKY: [&str; 12] = [
     "TASK_NOT_FOUND",
     "QUEUE_NOT_FOUND",
     "TASK_NOT_FINISHED",
@@ -28,6 +29,11 @@ const UNLUCKY: [&str; 7] = [
     "SESSION_LOST",
     "RESYNC",
     "UNIQUE_KEY_CONFLICT",
+    "SCHEDULE_NOT_FOUND",
+    "SCHEDULE_EXISTS",
+    "SCHEDULE_OVERLAP",
+    "ETAG_MISMATCH",
+    "IDEMPOTENCY_CONFLICT",
 ];
 /// Deepest message that is looked into.
 const DEPTH: usize = 5;
@@ -204,6 +210,17 @@ fn base(method: &MethodDescriptor, ids: &[(&str, &str)]) -> DynamicMessage {
             }
         }
     }
+    // A schedule's spec, or its times alone.
+    let spec = schedule_spec();
+    let times = spec.times.clone().unwrap();
+    for (name, bytes) in [("spec", spec.encode_to_vec()), ("times", times.encode_to_vec())] {
+        if let Some(field) = request.descriptor().get_field_by_name(name)
+            && let Kind::Message(inner) = field.kind()
+        {
+            let message = DynamicMessage::decode(inner, bytes.as_slice()).unwrap();
+            request.set_field(&field, Value::Message(message));
+        }
+    }
     if let Some(items) = request.descriptor().get_field_by_name("items")
         && let Kind::Message(inner) = items.kind()
     {
@@ -216,6 +233,56 @@ fn base(method: &MethodDescriptor, ids: &[(&str, &str)]) -> DynamicMessage {
         request.set_field(&items, Value::List(vec![Value::Message(item)]));
     }
     request
+}
+
+/// A spec with something in every message that it can have. It does not fire while a test runs.
+fn schedule_spec() -> pb::ScheduleSpec {
+    let cron = pb::CronTrigger { expression: "0 0 29 2 *".to_owned(), ..Default::default() };
+    let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+    let interval = pb::IntervalTrigger {
+        every: Some(prost_types::Duration { seconds: 86_400 * 365, nanos: 0 }),
+        anchor: time(6_000_000_000),
+        phase: Some(prost_types::Duration { seconds: 7, nanos: 0 }),
+    };
+    let calendar = pb::CalendarTrigger {
+        every: 9,
+        unit: pb::CalendarUnit::Year.into(),
+        from_date: "2150-01-31".to_owned(),
+        local_time: "02:30".to_owned(),
+    };
+    let triggers = [
+        pb::trigger::Trigger::Cron(cron.clone()),
+        pb::trigger::Trigger::Interval(interval),
+        pb::trigger::Trigger::Once(pb::OnceTrigger { at: time(6_000_000_000) }),
+        pb::trigger::Trigger::Calendar(calendar),
+    ];
+    let exclusions = [
+        pb::exclusion::Exclusion::Dates(pb::DateRange {
+            from_date: "2150-12-24".to_owned(),
+            to_date: String::new(),
+        }),
+        pb::exclusion::Exclusion::Range(pb::TimeRange {
+            from: time(6_000_000_000),
+            to: time(6_000_000_001),
+        }),
+        pb::exclusion::Exclusion::Trigger(pb::Trigger {
+            trigger: Some(pb::trigger::Trigger::Cron(cron)),
+        }),
+    ];
+    pb::ScheduleSpec {
+        times: Some(pb::ScheduleTimes {
+            triggers: triggers.map(|one| pb::Trigger { trigger: Some(one) }).into(),
+            exclusions: exclusions.map(|one| pb::Exclusion { exclusion: Some(one) }).into(),
+            start: time(5_000_000_000),
+            ..Default::default()
+        }),
+        task: Some(pb::TaskSpec { kind: "work".to_owned(), ..Default::default() }),
+        policies: Some(pb::SchedulePolicies {
+            on_failure: Some(pb::TaskSpec { kind: "work".to_owned(), ..Default::default() }),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
 }
 
 fn fill(message: &mut DynamicMessage, ids: &[(&str, &str)]) {
@@ -375,6 +442,7 @@ async fn every_field_of_every_request_takes_hostile_values_without_harm() {
         ("task_ids", id.as_str()),
         ("kind", "work"),
         ("queue", "hostile"),
+        ("name", "hostile"),
         ("session_token", session.session_token.as_str()),
     ];
     let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
@@ -383,7 +451,13 @@ async fn every_field_of_every_request_takes_hostile_values_without_harm() {
     let mut wrong = Vec::new();
     let services: Vec<_> =
         pool.services().filter(|s| s.package_name() == "bellringer.v1").collect();
-    assert_eq!(services.len(), 3);
+    assert_eq!(services.len(), 5);
+    let request = pb::ScheduleRequest {
+        name: "hostile".to_owned(),
+        spec: Some(schedule_spec()),
+        ..Default::default()
+    };
+    test.schedules().schedule(request).await.unwrap();
     for method in services.iter().flat_map(|service| service.methods()) {
         // Every case on a stream of its own would wait for the stream to end.
         let first = base(&method, &ids);

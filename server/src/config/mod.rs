@@ -332,6 +332,7 @@ impl fmt::Display for Config {
         writeln!(f, "\n[store]")?;
         writeln!(f, "url = {:?}", redacted(store.url.expose_secret()))?;
         writeln!(f, "url_file = {:?}", store.url_file)?;
+        writeln!(f, "direct_url = {:?}", redacted(store.direct_url.expose_secret()))?;
         writeln!(f, "hot_connections = {}", store.hot_connections)?;
         writeln!(f, "read_connections = {}", store.read_connections)?;
         writeln!(f, "acquire_timeout = {}", d(&store.acquire_timeout))?;
@@ -357,6 +358,7 @@ impl fmt::Display for Config {
         writeln!(f, "cancelled = {}", d(&retention.cancelled))?;
         writeln!(f, "expired = {}", d(&retention.expired))?;
         writeln!(f, "idempotency = {}", d(&retention.idempotency))?;
+        writeln!(f, "fires = {}", d(&retention.fires))?;
         writeln!(f, "prune_interval = {}", d(&retention.prune_interval))?;
         writeln!(f, "\n[watch]")?;
         writeln!(f, "reconcile_interval = {}", d(&watch.reconcile_interval))?;

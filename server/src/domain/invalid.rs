@@ -37,6 +37,20 @@ impl fmt::Display for Violations {
     }
 }
 
+/// Violations that are told: an answer has to fit into the headers of HTTP/2, 16 KiB with most clients.
+const MOST: usize = 16;
+/// Longest field and explanation that are told, in bytes.
+const LONGEST: usize = 300;
+
+fn cut(mut text: String) -> String {
+    if text.len() > LONGEST {
+        let end = (0..=LONGEST).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 /// Collects violations while a request is read.
 #[derive(Debug, Default)]
 pub struct Checker {
@@ -57,7 +71,13 @@ impl Checker {
         } else {
             format!("{}.{field}", self.prefix)
         };
-        self.found.push(Violation { field, why: why.into() });
+        self.add(Violation { field: cut(field), why: cut(why.into()) });
+    }
+
+    fn add(&mut self, violation: Violation) {
+        if self.found.len() < MOST && !self.found.contains(&violation) {
+            self.found.push(violation);
+        }
     }
 
     /// Unwraps a parsed field, or notes why it could not be parsed and yields `None`.
@@ -76,7 +96,9 @@ impl Checker {
         match parsed {
             Ok(value) => Some(value),
             Err(violations) => {
-                self.found.extend(violations.0);
+                for violation in violations.0 {
+                    self.add(violation);
+                }
                 None
             }
         }
@@ -85,5 +107,21 @@ impl Checker {
     /// `Ok` if nothing was noted.
     pub fn finish(self) -> Result<(), Violations> {
         if self.found.is_empty() { Ok(()) } else { Err(Violations(self.found)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_is_bounded_whatever_a_caller_sends() {
+        let mut check = Checker::default();
+        for index in 0..20_000 {
+            check.refuse(&format!("items[{index}]"), "ä".repeat(10_000));
+        }
+        let violations = check.finish().unwrap_err();
+        assert_eq!(violations.iter().count(), MOST);
+        assert!(violations.iter().all(|one| one.why.len() <= LONGEST + '…'.len_utf8()));
     }
 }

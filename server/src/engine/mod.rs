@@ -144,6 +144,7 @@ impl Engine {
             signals: signals.clone(),
             hints: hints.clone(),
         });
+        let stopping = CancellationToken::new();
         let wake_leader = Arc::new(Notify::new());
         let (status, leadership) = watch::channel(leader::Status::default());
         let firing =
@@ -153,7 +154,8 @@ impl Engine {
             firing,
             wake_leader.clone(),
             status,
-            loops.token(),
+            // The first to stop: another replica fires while this one still waits for its workers.
+            stopping.clone(),
         );
         loops.spawn("leadership", leading);
         let schedules = Schedules::new(
@@ -212,7 +214,7 @@ impl Engine {
             dispatcher,
             signals,
             clockwork: tokio::sync::Mutex::default(),
-            stopping: CancellationToken::new(),
+            stopping,
         }))
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bellringer_api::v1 as pb;
 use bellringer_api::v1::admin_service_server::AdminService;
+use jiff::{SignedDuration, Timestamp};
 use tonic::{Request, Response, Status};
 
 use super::Context;
@@ -24,6 +25,9 @@ impl AdminService for Admin {
         _request: Request<pb::GetClusterRequest>,
     ) -> Result<Response<pb::GetClusterResponse>, Status> {
         let (cluster, replicas) = self.0.engine.cluster().await?;
+        // Replicas live by the real time, and are shown by the one that the service goes by.
+        let ahead = SignedDuration::try_from(self.0.engine.clock_advanced().unwrap_or_default());
+        let ahead = ahead.unwrap_or_default();
         let leader_id = replicas
             .iter()
             .find(|replica| replica.role == 1 && Some(&replica.name) == cluster.leader.as_ref())
@@ -31,7 +35,7 @@ impl AdminService for Admin {
             .unwrap_or_default();
         Ok(Response::new(pb::GetClusterResponse {
             cluster_id: cluster.id.to_string(),
-            replicas: replicas.into_iter().map(pb_replica).collect(),
+            replicas: replicas.into_iter().map(|one| pb_replica(one, ahead)).collect(),
             leader_id,
             epoch: cluster.epoch,
             term_started_at: cluster.term_started_at.map(pb_timestamp),
@@ -57,13 +61,14 @@ impl AdminService for Admin {
     }
 }
 
-fn pb_replica(replica: ReplicaRow) -> pb::Replica {
+fn pb_replica(replica: ReplicaRow, ahead: SignedDuration) -> pb::Replica {
+    let shown = |time: Timestamp| pb_timestamp(time.checked_add(ahead).unwrap_or(time));
     pb::Replica {
         id: replica.id.to_string(),
         name: replica.name,
         version: replica.version,
-        started_at: Some(pb_timestamp(replica.started_at)),
-        seen_at: Some(pb_timestamp(replica.seen_at)),
+        started_at: Some(shown(replica.started_at)),
+        seen_at: Some(shown(replica.seen_at)),
         role: replica.role.into(),
         role_note: replica.role_note,
     }

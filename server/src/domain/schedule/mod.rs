@@ -16,6 +16,7 @@ pub use fire::{Fire, FireCause, FireOutcome, SkipReason};
 pub use policy::{Misfire, Overlap, Policies};
 
 use super::ids::{Namespace, ScheduleName, TaskId};
+use super::invalid::{Checker, Violations};
 use super::task::NewTask;
 
 /// Identifies a schedule for ever.
@@ -147,6 +148,26 @@ impl Schedule {
 pub fn plan(times: &Times, id: ScheduleId) -> Result<Plan, String> {
     Plan::compile(times, &seed(id))
         .map_err(|invalid| invalid.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
+
+/// Compiles times that a caller gave at `field` of a request.
+///
+/// # Errors
+/// All that is wrong with them, by the names that the protobuf has for their fields.
+pub fn checked(times: &Times, id: ScheduleId, field: &str) -> Result<Plan, Violations> {
+    Plan::compile(times, &seed(id)).map_err(|invalid| {
+        let mut check = Checker::below(field);
+        for one in invalid {
+            let name = one
+                .field
+                .replace("calendar.start", "calendar.from_date")
+                .replace("calendar.at", "calendar.local_time")
+                .replace("dates.from", "dates.from_date")
+                .replace("dates.to", "dates.to_date");
+            check.refuse(&name, one.problem);
+        }
+        check.finish().err().unwrap_or_else(|| Violations::one(field, "cannot be read"))
+    })
 }
 
 /// What decides on the place of `H` and on jitter: it must never change in a schedule's life.

@@ -111,7 +111,11 @@ impl Schedules {
             );
             let (added, removed) = difference(&old, &new, now, change.horizon);
             if change.dry_run {
-                let schedule = Schedule { spec, ..found };
+                let next = match found.spec.times == spec.times {
+                    true => found.next_fire_at,
+                    false => new.next(now).map(|next| next.nominal),
+                };
+                let schedule = Schedule { spec, next_fire_at: next, ..found };
                 return Ok(Update { schedule, added, removed });
             }
             if self.replace(&found, &spec).await?.is_some() {

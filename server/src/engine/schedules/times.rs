@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Schedules, unreadable};
 use crate::domain::schedule::accounting::just_before;
-use crate::domain::schedule::{Fire, ScheduleId, Times, seed};
+use crate::domain::schedule::{Fire, ScheduleId, Times, checked};
 use crate::domain::{Checker, Namespace, ScheduleName, Violations};
 use crate::engine::Error;
 
@@ -67,17 +67,8 @@ pub(super) fn compile(
     field: &str,
     now: Timestamp,
 ) -> Result<Plan, Violations> {
+    let plan = checked(times, id, field)?;
     let mut check = Checker::below(field);
-    let plan = match Plan::compile(times, &seed(id)) {
-        Ok(plan) => plan,
-        Err(invalid) => {
-            for one in &invalid {
-                check.refuse(&wire_name(&one.field), one.problem.clone());
-            }
-            check.finish()?;
-            return Err(Violations::one(field, "cannot be read"));
-        }
-    };
     match plan.first_wanted(now) {
         Search::Found(_) => {}
         Search::Never(why) => check.refuse("triggers", format!("never fires: {why}")),
@@ -87,13 +78,4 @@ pub(super) fn compile(
     }
     check.finish()?;
     Ok(plan)
-}
-
-/// The path of a field as the protobuf has it.
-fn wire_name(field: &str) -> String {
-    field
-        .replace("calendar.start", "calendar.from_date")
-        .replace("calendar.at", "calendar.local_time")
-        .replace("dates.from", "dates.from_date")
-        .replace("dates.to", "dates.to_date")
 }

@@ -12,8 +12,8 @@ use super::task::{new_task, pb_spec};
 use super::time::{duration, pb_duration, pb_timestamp};
 use super::times::{pb_times, times};
 use crate::domain::schedule::{
-    ADDED_LABELS, Fire, FireCause, FireOutcome, Misfire, Overlap, Policies, ScheduleState,
-    SkipReason,
+    ADDED_LABELS, Fire, FireCause, FireOutcome, Misfire, Overlap, Policies, ScheduleId,
+    ScheduleState, SkipReason, checked,
 };
 use crate::domain::task::Start;
 use crate::domain::{
@@ -45,6 +45,10 @@ pub(crate) fn schedule_spec(
     let Some(spec) = spec else { return Err(Violations::one("spec", "is required")) };
     let mut check = Checker::below("spec");
     let times = check.part(times(spec.times, "spec.times"));
+    if let Some(times) = &times {
+        // Of any schedule: so that all that is wrong is told at once.
+        check.part(checked(times, ScheduleId(uuid::Uuid::nil()), "spec.times"));
+    }
     let task = check.part(template(namespace, spec.task, "spec.task", largest_payload));
     let start_within =
         spec.start_within.map(|within| duration(within, SECOND, limits::TEN_YEARS)).transpose();

@@ -21,6 +21,15 @@ const ZONE: &str = "UTC";
 pub(crate) fn times(times: Option<pb::ScheduleTimes>, field: &str) -> Result<Spec, Violations> {
     let Some(times) = times else { return Err(Violations::one(field, "is required")) };
     let mut check = Checker::below(field);
+    let (triggers, exclusions) = (Spec::MAX_TRIGGERS, Spec::MAX_EXCLUSIONS);
+    if times.triggers.len() > triggers {
+        check.refuse("triggers", format!("must be 1 to {triggers}"));
+    }
+    if times.exclusions.len() > exclusions {
+        check.refuse("exclusions", format!("must be up to {exclusions}"));
+    }
+    check.finish()?;
+    let mut check = Checker::below(field);
     let mut triggers = Vec::new();
     for (index, one) in times.triggers.into_iter().enumerate() {
         let read = trigger(&mut check, &format!("triggers[{index}]"), one);
