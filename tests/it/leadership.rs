@@ -374,20 +374,21 @@ async fn make_schedules_once(port: u16) {
     client.schedule(request).await.unwrap();
 }
 
-/// Copies of one schedule, with their times spread as `spread` says: an expression over `n`.
-async fn copies(database: &mut PgConnection, count: i64, expression: &str, next: &str) {
-    let times = serde_json::json!({"triggers": [{"cron": {"expression": expression}}]});
+/// Copies of one schedule, each with a single time, which `next` says as an expression over `n`.
+async fn copies(database: &mut PgConnection, count: i64, next: &str) {
     let text = format!(
         "insert into schedule (id, namespace, name, version, state, times, policies, labels,
                                description, lane, priority, payload, task_labels, created_at,
                                updated_at, next_fire_at, due_at)
-         select gen_random_uuid(), s.namespace, 'c' || n, 1, 1, $1::jsonb, s.policies, '{{}}', '',
-                s.lane, 5, '', '{{}}', now(), now(), t.next, t.next
-         from schedule s, generate_series(1, $2) n,
-              lateral (select {next} as next) t
+         select gen_random_uuid(), s.namespace, 'c' || n, 1, 1,
+                jsonb_build_object('triggers', jsonb_build_array(jsonb_build_object('once',
+                    jsonb_build_object('at', to_char(t.next at time zone 'UTC',
+                        'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'))))),
+                s.policies, '{{}}', '', s.lane, 5, '', '{{}}', now(), now(), t.next, t.next
+         from schedule s, generate_series(1, $1) n, lateral (select {next} as next) t
          where s.name = 's0'"
     );
-    sqlx::query(sqlx::AssertSqlSafe(text)).bind(times).bind(count).execute(database).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(text)).bind(count).execute(database).await.unwrap();
 }
 
 /// Lateness in seconds: median, 99 %, largest, and how many.
@@ -435,7 +436,7 @@ async fn lateness_of_many_schedules() {
 
     // Ten thousand in one second.
     let next = "date_trunc('second', now()) + interval '5 s'";
-    copies(&mut database, 10_000, "0 0 0 1 1 *", next).await;
+    copies(&mut database, 10_000, next).await;
     sleep(Duration::from_secs(12)).await;
     let (median, p99, most, count) = lateness(&mut database).await;
     println!(
@@ -447,7 +448,7 @@ async fn lateness_of_many_schedules() {
     sqlx::query("delete from schedule where name like 'c%'").execute(&mut database).await.unwrap();
     sqlx::query("truncate fire, schedule_run, task, ready").execute(&mut database).await.unwrap();
     let next = "timestamptz '2030-01-01' + n * interval '1 s'";
-    copies(&mut database, 100_000, "0 0 0 1 1 *", next).await;
+    copies(&mut database, 100_000, next).await;
     sqlx::query("analyze").execute(&mut database).await.unwrap();
     sleep(Duration::from_secs(5)).await;
     let pid = server.0.id();
@@ -459,12 +460,13 @@ async fn lateness_of_many_schedules() {
     // And a thousand due each second, for half a minute.
     sqlx::query(
         "update schedule s
-         set times = jsonb_build_object('triggers', jsonb_build_array(jsonb_build_object('cron',
-                 jsonb_build_object('expression', (n % 60) || ' ' || (n / 60 % 2) || '-59/2 * * * *')))),
-             next_fire_at = t.base + (n % 100) * interval '1 s',
-             due_at = t.base + (n % 100) * interval '1 s'
-         from (select id, row_number() over (order by id) as n from schedule where name like 'c%') k,
-              (select date_trunc('second', now()) + interval '8 s' as base) t
+         set times = jsonb_build_object('triggers', jsonb_build_array(jsonb_build_object('interval',
+                 jsonb_build_object('every', '100s', 'phase', (n % 100) || 's')))),
+             version = 2, next_fire_at = t.next, due_at = t.next
+         from (select id, row_number() over (order by id) as n from schedule
+               where name like 'c%') k,
+              (select extract(epoch from now())::int8 + 15 as begin) b,
+              lateral (select to_timestamp(b.begin + (k.n + 100 - b.begin % 100) % 100) as next) t
          where s.id = k.id",
     )
     .execute(&mut database)

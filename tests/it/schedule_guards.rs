@@ -161,6 +161,7 @@ async fn g9_each_guard_alone_keeps_two_leaders_from_firing_twice() {
         Guards { cursor: false, ..all },
         Guards { term: true, ..none },
         Guards { key: true, ..none },
+        Guards { cursor: true, ..none },
     ] {
         let (twice, fired) = two_leaders(guards).await;
         assert_eq!((twice, fired), (0, 300), "{guards:?}");

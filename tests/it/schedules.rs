@@ -683,3 +683,33 @@ async fn g14_the_ledger_of_a_year_is_what_the_preview_said() {
     }
     assert!(moved > 20, "clock changes were met: {moved}");
 }
+
+#[tokio::test]
+async fn g10_a_pause_of_very_many_times_is_accounted_for_without_a_hole() {
+    let server = server().await;
+    for name in ["changed", "resumed", "by itself"].map(|name| name.replace(' ', "-")) {
+        put(&server, &name, spec("* * * * * *")).await;
+        let until = (name == "by-itself").then(|| at("2026-03-04T10:00:00Z"));
+        let request = pb::PauseScheduleRequest { name, until, ..Default::default() };
+        server.schedules().pause(request).await.unwrap();
+    }
+    let three_days = Duration::from_secs(3 * 86_400);
+    server.advance_through(three_days).await;
+    put(&server, "changed", spec("0 0 1 1 *")).await;
+    let request = pb::ResumeScheduleRequest { name: "resumed".to_owned(), ..Default::default() };
+    server.schedules().resume(request).await.unwrap();
+    eventually(async || get(&server, "resumed").await.state() == pb::ScheduleState::Active).await;
+    let until_now = 3 * 86_400;
+    for (name, least) in [("changed", until_now), ("resumed", until_now), ("by-itself", until_now)]
+    {
+        let ledger = fires(&server, name).await;
+        let count: u64 = ledger.iter().map(|fire| fire.count).sum();
+        assert!((least - 1..=least + 1).contains(&count), "{name}: {count} of {least}");
+        let ranges: Vec<&pb::Fire> = ledger.iter().filter(|f| f.last_time.is_some()).collect();
+        assert!(ranges.len() >= 2, "{name}: a range is bounded");
+        for pair in ranges.windows(2) {
+            let (last, next) = (pair[0].last_time.unwrap(), pair[1].time.unwrap());
+            assert_eq!(next.seconds, last.seconds + 1, "{name}: nothing between two ranges");
+        }
+    }
+}

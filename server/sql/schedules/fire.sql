@@ -81,9 +81,9 @@ moved as (
             + (select count(*) from entry e where e.schedule = s.id and e.outcome in (1, 3)),
         last_fire_at = coalesce(l.nominal, s.last_fire_at),
         last_task = coalesce(l.task, s.last_task),
-        paused_at = case when d.was = 2 then null else s.paused_at end,
-        paused_until = case when d.was = 2 then null else s.paused_until end,
-        pause_note = case when d.was = 2 then '' else s.pause_note end
+        paused_at = case when d.state = 2 then s.paused_at end,
+        paused_until = case when d.state = 2 then s.paused_until end,
+        pause_note = case when d.state = 2 then s.pause_note else '' end
     from due d
     left join lateral (
         select e.nominal, e.task from entry e

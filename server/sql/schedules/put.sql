@@ -1,10 +1,10 @@
 -- schedules/put: makes a schedule, or changes the one with this id if it has still this version; what
--- came of times until now is kept by the range. No row: somebody else was faster.
+-- came of times until now is kept by the ranges. No row: somebody else was faster.
 -- $1 now, $2 id, $3 namespace, $4 name, $5 version before (0: new), $6 state, $7 times, $8 policies,
 -- $9 on_failure, $10 on_recovery, $11 labels, $12 description, $13 start_within_ms, $14 lane,
 -- $15 priority, $16 payload, $17 content_type, $18 attempt_timeout_ms, $19 total_timeout_ms, $20 retry,
--- $21 task_labels, $22 traceparent, $23 next_fire_at, $24 due_at, $25 cursor before; of times that will
--- never fire: $26 first, $27 last, $28 count, $29 reason.
+-- $21 task_labels, $22 traceparent, $23 next_fire_at, $24 due_at, $25 cursor before; one array element a
+-- range of times that will never fire: $26 first, $27 last, $28 count, $29 reason.
 with put as (
     insert into schedule as s (
         id, namespace, name, version, state, times, policies, on_failure, on_recovery, labels,
@@ -30,10 +30,10 @@ changed as (
 ),
 span as (
     insert into fire_range (schedule, first, last, count, reason, recorded_at, epoch)
-    select c.id, $26::timestamptz, $27::timestamptz, $28::int8, $29::int2,
-           coalesce($1::timestamptz, now()), 0
+    select c.id, r.first, r.last, r.count, r.reason, coalesce($1::timestamptz, now()), 0
     from changed c
-    where $26 is not null
+    cross join unnest($26::timestamptz[], $27::timestamptz[], $28::int8[], $29::int2[])
+        as r (first, last, count, reason)
     on conflict do nothing
 )
 select id from put

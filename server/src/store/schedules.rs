@@ -44,7 +44,7 @@ pub struct PutSchedule<'a> {
     /// The version that it replaces, with the cursor that was read; `None`: it is new.
     pub before: Option<(i64, Option<Timestamp>)>,
     /// Times that will never fire.
-    pub lost: Option<Range>,
+    pub lost: &'a [Range],
 }
 
 /// Where a page of the ledger begins.
@@ -131,6 +131,9 @@ impl Store {
     pub async fn put_schedule(&self, put: &PutSchedule<'_>) -> Result<bool, Error> {
         let PutSchedule { spec, .. } = *put;
         let task = &spec.task;
+        let lost = |time: fn(&Range) -> Timestamp| {
+            put.lost.iter().map(|range| time(range).to_sqlx()).collect::<Vec<_>>()
+        };
         let hook = |task: &Option<NewTask>| task.as_ref().map(|task| Json(StoredTask::of(task)));
         let statement = query(sql::SCHEDULES_PUT)
             .bind(self.now())
@@ -158,10 +161,15 @@ impl Store {
             .bind(put.next_fire_at.map(|time| time.to_sqlx()))
             .bind(put.due_at.map(|time| time.to_sqlx()))
             .bind(put.before.and_then(|(_, cursor)| cursor).map(|time| time.to_sqlx()))
-            .bind(put.lost.map(|range| range.first.to_sqlx()))
-            .bind(put.lost.map(|range| range.last.to_sqlx()))
-            .bind(put.lost.map(|range| i64::try_from(range.count).unwrap_or(i64::MAX)))
-            .bind(put.lost.map(|range| range.reason.code()));
+            .bind(lost(|range| range.first))
+            .bind(lost(|range| range.last))
+            .bind(
+                put.lost
+                    .iter()
+                    .map(|range| i64::try_from(range.count).unwrap_or(i64::MAX))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(put.lost.iter().map(|range| range.reason.code()).collect::<Vec<_>>());
         Ok(is_some(&self.hot_rows(statement).await?))
     }
 

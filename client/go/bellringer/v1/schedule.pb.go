@@ -680,7 +680,7 @@ type CronTrigger struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 5 fields (minute, hour, day of month, month, day of week), 6 (seconds first) or 7 (year last):
 	// lists, ranges, steps, names, `L`, `W`, `#`, `?`, `H` (a place picked by a hash of the
-	// schedule's name, so that schedules spread), or a nickname: `@yearly`, `@monthly`, `@weekly`,
+	// schedule's id, so that schedules spread), or a nickname: `@yearly`, `@monthly`, `@weekly`,
 	// `@daily`, `@hourly`. Kept as it was written. Required. Up to 256 bytes.
 	Expression string `protobuf:"bytes,1,opt,name=expression,proto3" json:"expression,omitempty"`
 	// Default: VIXIE.
@@ -1260,7 +1260,8 @@ type ScheduleTimes struct {
 	Exclusions []*Exclusion `protobuf:"bytes,2,rep,name=exclusions,proto3" json:"exclusions,omitempty"`
 	// IANA time zone, as in `Europe/Berlin`. Default: `UTC`.
 	Zone string `protobuf:"bytes,3,opt,name=zone,proto3" json:"zone,omitempty"`
-	// No time before this. Default: when the schedule is made.
+	// No time before this. Default: when the schedule is made. Times before the schedule was made never
+	// fire by themselves; see Backfill.
 	Start *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start,proto3" json:"start,omitempty"`
 	// No time at or after this. Default: never ends.
 	End *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=end,proto3" json:"end,omitempty"`
@@ -1382,9 +1383,10 @@ type SchedulePolicies struct {
 	// Default (0): never.
 	PauseAfterFailures uint32 `protobuf:"varint,8,opt,name=pause_after_failures,json=pauseAfterFailures,proto3" json:"pause_after_failures,omitempty"`
 	// Submitted when a task of the schedule has FAILED or EXPIRED and the one before had not, with the
-	// labels `bellringer.schedule` and `bellringer.failed_task`. Default: none.
+	// labels `bellringer.schedule` (its name) and `bellringer.task` (that task). Default: none.
 	OnFailure *TaskSpec `protobuf:"bytes,9,opt,name=on_failure,json=onFailure,proto3" json:"on_failure,omitempty"`
-	// Submitted when a task has SUCCEEDED and the one before had not. Default: none.
+	// Submitted when a task has SUCCEEDED and the one before had not, with the same labels.
+	// Default: none.
 	OnRecovery    *TaskSpec `protobuf:"bytes,10,opt,name=on_recovery,json=onRecovery,proto3" json:"on_recovery,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

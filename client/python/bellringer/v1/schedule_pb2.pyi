@@ -379,7 +379,7 @@ class CronTrigger(_message.Message):
     expression: _builtins.str
     """5 fields (minute, hour, day of month, month, day of week), 6 (seconds first) or 7 (year last):
     lists, ranges, steps, names, `L`, `W`, `#`, `?`, `H` (a place picked by a hash of the
-    schedule's name, so that schedules spread), or a nickname: `@yearly`, `@monthly`, `@weekly`,
+    schedule's id, so that schedules spread), or a nickname: `@yearly`, `@monthly`, `@weekly`,
     `@daily`, `@hourly`. Kept as it was written. Required. Up to 256 bytes.
     """
     dialect: Global___CronDialect.ValueType
@@ -655,7 +655,9 @@ class ScheduleTimes(_message.Message):
 
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
-        """No time before this. Default: when the schedule is made."""
+        """No time before this. Default: when the schedule is made. Times before the schedule was made never
+        fire by themselves; see Backfill.
+        """
 
     @_builtins.property
     def end(self) -> _timestamp_pb2.Timestamp:
@@ -728,12 +730,14 @@ class SchedulePolicies(_message.Message):
     @_builtins.property
     def on_failure(self) -> _task_pb2.TaskSpec:
         """Submitted when a task of the schedule has FAILED or EXPIRED and the one before had not, with the
-        labels `bellringer.schedule` and `bellringer.failed_task`. Default: none.
+        labels `bellringer.schedule` (its name) and `bellringer.task` (that task). Default: none.
         """
 
     @_builtins.property
     def on_recovery(self) -> _task_pb2.TaskSpec:
-        """Submitted when a task has SUCCEEDED and the one before had not. Default: none."""
+        """Submitted when a task has SUCCEEDED and the one before had not, with the same labels.
+        Default: none.
+        """
 
     def __init__(
         self,

@@ -166,28 +166,33 @@ pub fn account(standing: &Standing<'_>, now: Timestamp) -> Account {
     account
 }
 
-/// Accounts for a pause: all times up to its end are skipped, and the schedule fires again.
+/// Accounts for a pause: all times up to its end are skipped, and the schedule fires again. Of very many
+/// times those of a round; then it stays paused, and the next round goes on.
 pub fn account_for_pause(plan: &Plan, cursor: Option<Timestamp>, end: Timestamp) -> Account {
-    let mut ranges = Vec::new();
-    let mut from = cursor;
-    // A pause of years at a time each second is counted in steps.
-    while let Some(start) = from
-        && let Some(range) = range(plan, start, end, SkipReason::Paused)
-    {
-        from = Some(second_after(range.last));
-        ranges.push(range);
+    let skipped = cursor.and_then(|cursor| range(plan, cursor, end, SkipReason::Paused));
+    let from = skipped.map_or(cursor, |range| Some(second_after(range.last)));
+    let next = from.and_then(|from| plan.next(just_before(from)));
+    let (state, next) = match next {
+        Some(next) if next.nominal < end => (ScheduleState::Paused, Some((next.nominal, end))),
+        Some(next) => (ScheduleState::Active, Some((next.nominal, next.due))),
+        None => (ScheduleState::Finished, None),
+    };
+    Account { entries: Vec::new(), ranges: skipped.into_iter().collect(), state, next }
+}
+
+/// All times in `from..to` as ranges: a step for each time, so not for the threads that serve.
+pub fn ranges(plan: &Plan, from: Timestamp, to: Timestamp, reason: SkipReason) -> Vec<Range> {
+    let mut all = Vec::new();
+    let mut from = from;
+    while let Some(range) = range(plan, from, to, reason) {
+        from = second_after(range.last);
+        all.push(range);
     }
-    let next = cursor.and_then(|cursor| plan.next(just_before(cursor.max(end))));
-    Account {
-        entries: Vec::new(),
-        ranges,
-        state: if next.is_some() { ScheduleState::Active } else { ScheduleState::Finished },
-        next: next.map(|next| (next.nominal, next.due)),
-    }
+    all
 }
 
 /// The times in `from..to`, or the first of very many, as a range.
-pub fn range(plan: &Plan, from: Timestamp, to: Timestamp, reason: SkipReason) -> Option<Range> {
+fn range(plan: &Plan, from: Timestamp, to: Timestamp, reason: SkipReason) -> Option<Range> {
     let mut found: Option<Range> = None;
     for fire in plan.fires(just_before(from)).take_while(|fire| fire.nominal < to) {
         let range = found.get_or_insert(Range {

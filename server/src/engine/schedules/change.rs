@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::times::compile;
 use super::{LOOKS, Schedules, unreadable};
-use crate::domain::schedule::accounting::{just_before, range};
+use crate::domain::schedule::accounting::{just_before, ranges};
 use crate::domain::schedule::{
     Fire, Plan, Policies, Schedule, ScheduleSpec, ScheduleState, SkipReason,
 };
@@ -148,7 +148,7 @@ impl Schedules {
             next_fire_at: next.map(|next| next.nominal),
             due_at: next.map(|next| next.due),
             before: None,
-            lost: None,
+            lost: &[],
         };
         Ok(self.write(&put).await?.then_some(true))
     }
@@ -166,7 +166,7 @@ impl Schedules {
             true => compile(&spec.times, found.id, "spec.times", now)?,
             false => found.plan().map_err(unreadable)?,
         };
-        let mut lost = None;
+        let mut lost = Vec::new();
         let next = if is_timed_anew {
             // What came by the old times and nobody has looked at will not be looked at any more.
             let old = found.plan().map_err(unreadable)?;
@@ -174,7 +174,11 @@ impl Schedules {
                 ScheduleState::Paused => SkipReason::Paused,
                 ScheduleState::Active | ScheduleState::Finished => SkipReason::Misfire,
             };
-            lost = found.next_fire_at.and_then(|cursor| range(&old, cursor, now, reason));
+            if let Some(cursor) = found.next_fire_at {
+                let counting = move || ranges(&old, cursor, now, reason);
+                let counted = tokio::task::spawn_blocking(counting).await;
+                lost = counted.map_err(|error| unreadable(error.to_string()))?;
+            }
             plan.next(now)
         } else {
             found.next_fire_at.and_then(|cursor| plan.next(just_before(cursor)))
@@ -195,7 +199,7 @@ impl Schedules {
             next_fire_at: next.map(|next| next.nominal),
             due_at,
             before: Some((found.version, found.next_fire_at)),
-            lost,
+            lost: &lost,
         };
         Ok(self.write(&put).await?.then_some(true))
     }

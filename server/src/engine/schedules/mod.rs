@@ -129,6 +129,16 @@ impl Schedules {
             let plan = found.plan().map_err(unreadable)?;
             let now = self.store.clock().now();
             let account = account_for_pause(&plan, found.next_fire_at, now);
+            if account.state == ScheduleState::Paused {
+                // Very many times to account for: the leader does it in rounds.
+                if let Some(id) = self.registry.find_namespace(namespace).await? {
+                    let note = found.pause.map(|pause| pause.note).unwrap_or_default();
+                    let end = Some(now);
+                    self.store.pause_schedule(id, name.as_str(), &note, end).await?;
+                }
+                self.wake_leader();
+                return self.get(namespace, name).await;
+            }
             let (state, next) = match change::has_fires_left(&found.spec.policies, found.fires) {
                 true => (account.state, account.next),
                 false => (ScheduleState::Finished, None),

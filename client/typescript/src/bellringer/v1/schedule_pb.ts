@@ -25,7 +25,7 @@ export type CronTrigger = Message<"bellringer.v1.CronTrigger"> & {
   /**
    * 5 fields (minute, hour, day of month, month, day of week), 6 (seconds first) or 7 (year last):
    * lists, ranges, steps, names, `L`, `W`, `#`, `?`, `H` (a place picked by a hash of the
-   * schedule's name, so that schedules spread), or a nickname: `@yearly`, `@monthly`, `@weekly`,
+   * schedule's id, so that schedules spread), or a nickname: `@yearly`, `@monthly`, `@weekly`,
    * `@daily`, `@hourly`. Kept as it was written. Required. Up to 256 bytes.
    *
    * @generated from field: string expression = 1;
@@ -327,7 +327,8 @@ export type ScheduleTimes = Message<"bellringer.v1.ScheduleTimes"> & {
   zone: string;
 
   /**
-   * No time before this. Default: when the schedule is made.
+   * No time before this. Default: when the schedule is made. Times before the schedule was made never
+   * fire by themselves; see Backfill.
    *
    * @generated from field: google.protobuf.Timestamp start = 4;
    */
@@ -435,14 +436,15 @@ export type SchedulePolicies = Message<"bellringer.v1.SchedulePolicies"> & {
 
   /**
    * Submitted when a task of the schedule has FAILED or EXPIRED and the one before had not, with the
-   * labels `bellringer.schedule` and `bellringer.failed_task`. Default: none.
+   * labels `bellringer.schedule` (its name) and `bellringer.task` (that task). Default: none.
    *
    * @generated from field: bellringer.v1.TaskSpec on_failure = 9;
    */
   onFailure?: TaskSpec | undefined;
 
   /**
-   * Submitted when a task has SUCCEEDED and the one before had not. Default: none.
+   * Submitted when a task has SUCCEEDED and the one before had not, with the same labels.
+   * Default: none.
    *
    * @generated from field: bellringer.v1.TaskSpec on_recovery = 10;
    */

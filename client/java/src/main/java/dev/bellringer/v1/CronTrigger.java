@@ -52,7 +52,7 @@ private static final long serialVersionUID = 0L;
    * <pre>
    * 5 fields (minute, hour, day of month, month, day of week), 6 (seconds first) or 7 (year last):
    * lists, ranges, steps, names, `L`, `W`, `#`, `?`, `H` (a place picked by a hash of the
-   * schedule's name, so that schedules spread), or a nickname: `&#64;yearly`, `&#64;monthly`, `&#64;weekly`,
+   * schedule's id, so that schedules spread), or a nickname: `&#64;yearly`, `&#64;monthly`, `&#64;weekly`,
    * `&#64;daily`, `&#64;hourly`. Kept as it was written. Required. Up to 256 bytes.
    * </pre>
    *
@@ -76,7 +76,7 @@ private static final long serialVersionUID = 0L;
    * <pre>
    * 5 fields (minute, hour, day of month, month, day of week), 6 (seconds first) or 7 (year last):
    * lists, ranges, steps, names, `L`, `W`, `#`, `?`, `H` (a place picked by a hash of the
-   * schedule's name, so that schedules spread), or a nickname: `&#64;yearly`, `&#64;monthly`, `&#64;weekly`,
+   * schedule's id, so that schedules spread), or a nickname: `&#64;yearly`, `&#64;monthly`, `&#64;weekly`,
    * `&#64;daily`, `&#64;hourly`. Kept as it was written. Required. Up to 256 bytes.
    * </pre>
    *
@@ -481,7 +481,7 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * 5 fields (minute, hour, day of month, month, day of week), 6 (seconds first) or 7 (year last):
      * lists, ranges, steps, names, `L`, `W`, `#`, `?`, `H` (a place picked by a hash of the
-     * schedule's name, so that schedules spread), or a nickname: `&#64;yearly`, `&#64;monthly`, `&#64;weekly`,
+     * schedule's id, so that schedules spread), or a nickname: `&#64;yearly`, `&#64;monthly`, `&#64;weekly`,
      * `&#64;daily`, `&#64;hourly`. Kept as it was written. Required. Up to 256 bytes.
      * </pre>
      *
@@ -504,7 +504,7 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * 5 fields (minute, hour, day of month, month, day of week), 6 (seconds first) or 7 (year last):
      * lists, ranges, steps, names, `L`, `W`, `#`, `?`, `H` (a place picked by a hash of the
-     * schedule's name, so that schedules spread), or a nickname: `&#64;yearly`, `&#64;monthly`, `&#64;weekly`,
+     * schedule's id, so that schedules spread), or a nickname: `&#64;yearly`, `&#64;monthly`, `&#64;weekly`,
      * `&#64;daily`, `&#64;hourly`. Kept as it was written. Required. Up to 256 bytes.
      * </pre>
      *
@@ -528,7 +528,7 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * 5 fields (minute, hour, day of month, month, day of week), 6 (seconds first) or 7 (year last):
      * lists, ranges, steps, names, `L`, `W`, `#`, `?`, `H` (a place picked by a hash of the
-     * schedule's name, so that schedules spread), or a nickname: `&#64;yearly`, `&#64;monthly`, `&#64;weekly`,
+     * schedule's id, so that schedules spread), or a nickname: `&#64;yearly`, `&#64;monthly`, `&#64;weekly`,
      * `&#64;daily`, `&#64;hourly`. Kept as it was written. Required. Up to 256 bytes.
      * </pre>
      *
@@ -548,7 +548,7 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * 5 fields (minute, hour, day of month, month, day of week), 6 (seconds first) or 7 (year last):
      * lists, ranges, steps, names, `L`, `W`, `#`, `?`, `H` (a place picked by a hash of the
-     * schedule's name, so that schedules spread), or a nickname: `&#64;yearly`, `&#64;monthly`, `&#64;weekly`,
+     * schedule's id, so that schedules spread), or a nickname: `&#64;yearly`, `&#64;monthly`, `&#64;weekly`,
      * `&#64;daily`, `&#64;hourly`. Kept as it was written. Required. Up to 256 bytes.
      * </pre>
      *
@@ -565,7 +565,7 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * 5 fields (minute, hour, day of month, month, day of week), 6 (seconds first) or 7 (year last):
      * lists, ranges, steps, names, `L`, `W`, `#`, `?`, `H` (a place picked by a hash of the
-     * schedule's name, so that schedules spread), or a nickname: `&#64;yearly`, `&#64;monthly`, `&#64;weekly`,
+     * schedule's id, so that schedules spread), or a nickname: `&#64;yearly`, `&#64;monthly`, `&#64;weekly`,
      * `&#64;daily`, `&#64;hourly`. Kept as it was written. Required. Up to 256 bytes.
      * </pre>
      *

@@ -12,7 +12,7 @@ public interface CronTriggerOrBuilder extends
    * <pre>
    * 5 fields (minute, hour, day of month, month, day of week), 6 (seconds first) or 7 (year last):
    * lists, ranges, steps, names, `L`, `W`, `#`, `?`, `H` (a place picked by a hash of the
-   * schedule's name, so that schedules spread), or a nickname: `&#64;yearly`, `&#64;monthly`, `&#64;weekly`,
+   * schedule's id, so that schedules spread), or a nickname: `&#64;yearly`, `&#64;monthly`, `&#64;weekly`,
    * `&#64;daily`, `&#64;hourly`. Kept as it was written. Required. Up to 256 bytes.
    * </pre>
    *
@@ -24,7 +24,7 @@ public interface CronTriggerOrBuilder extends
    * <pre>
    * 5 fields (minute, hour, day of month, month, day of week), 6 (seconds first) or 7 (year last):
    * lists, ranges, steps, names, `L`, `W`, `#`, `?`, `H` (a place picked by a hash of the
-   * schedule's name, so that schedules spread), or a nickname: `&#64;yearly`, `&#64;monthly`, `&#64;weekly`,
+   * schedule's id, so that schedules spread), or a nickname: `&#64;yearly`, `&#64;monthly`, `&#64;weekly`,
    * `&#64;daily`, `&#64;hourly`. Kept as it was written. Required. Up to 256 bytes.
    * </pre>
    *

@@ -240,7 +240,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Submitted when a task of the schedule has FAILED or EXPIRED and the one before had not, with the
-   * labels `bellringer.schedule` and `bellringer.failed_task`. Default: none.
+   * labels `bellringer.schedule` (its name) and `bellringer.task` (that task). Default: none.
    * </pre>
    *
    * <code>.bellringer.v1.TaskSpec on_failure = 9;</code>
@@ -253,7 +253,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Submitted when a task of the schedule has FAILED or EXPIRED and the one before had not, with the
-   * labels `bellringer.schedule` and `bellringer.failed_task`. Default: none.
+   * labels `bellringer.schedule` (its name) and `bellringer.task` (that task). Default: none.
    * </pre>
    *
    * <code>.bellringer.v1.TaskSpec on_failure = 9;</code>
@@ -266,7 +266,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Submitted when a task of the schedule has FAILED or EXPIRED and the one before had not, with the
-   * labels `bellringer.schedule` and `bellringer.failed_task`. Default: none.
+   * labels `bellringer.schedule` (its name) and `bellringer.task` (that task). Default: none.
    * </pre>
    *
    * <code>.bellringer.v1.TaskSpec on_failure = 9;</code>
@@ -280,7 +280,8 @@ private static final long serialVersionUID = 0L;
   private dev.bellringer.v1.TaskSpec onRecovery_;
   /**
    * <pre>
-   * Submitted when a task has SUCCEEDED and the one before had not. Default: none.
+   * Submitted when a task has SUCCEEDED and the one before had not, with the same labels.
+   * Default: none.
    * </pre>
    *
    * <code>.bellringer.v1.TaskSpec on_recovery = 10;</code>
@@ -292,7 +293,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Submitted when a task has SUCCEEDED and the one before had not. Default: none.
+   * Submitted when a task has SUCCEEDED and the one before had not, with the same labels.
+   * Default: none.
    * </pre>
    *
    * <code>.bellringer.v1.TaskSpec on_recovery = 10;</code>
@@ -304,7 +306,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Submitted when a task has SUCCEEDED and the one before had not. Default: none.
+   * Submitted when a task has SUCCEEDED and the one before had not, with the same labels.
+   * Default: none.
    * </pre>
    *
    * <code>.bellringer.v1.TaskSpec on_recovery = 10;</code>
@@ -1561,7 +1564,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Submitted when a task of the schedule has FAILED or EXPIRED and the one before had not, with the
-     * labels `bellringer.schedule` and `bellringer.failed_task`. Default: none.
+     * labels `bellringer.schedule` (its name) and `bellringer.task` (that task). Default: none.
      * </pre>
      *
      * <code>.bellringer.v1.TaskSpec on_failure = 9;</code>
@@ -1573,7 +1576,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Submitted when a task of the schedule has FAILED or EXPIRED and the one before had not, with the
-     * labels `bellringer.schedule` and `bellringer.failed_task`. Default: none.
+     * labels `bellringer.schedule` (its name) and `bellringer.task` (that task). Default: none.
      * </pre>
      *
      * <code>.bellringer.v1.TaskSpec on_failure = 9;</code>
@@ -1589,7 +1592,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Submitted when a task of the schedule has FAILED or EXPIRED and the one before had not, with the
-     * labels `bellringer.schedule` and `bellringer.failed_task`. Default: none.
+     * labels `bellringer.schedule` (its name) and `bellringer.task` (that task). Default: none.
      * </pre>
      *
      * <code>.bellringer.v1.TaskSpec on_failure = 9;</code>
@@ -1610,7 +1613,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Submitted when a task of the schedule has FAILED or EXPIRED and the one before had not, with the
-     * labels `bellringer.schedule` and `bellringer.failed_task`. Default: none.
+     * labels `bellringer.schedule` (its name) and `bellringer.task` (that task). Default: none.
      * </pre>
      *
      * <code>.bellringer.v1.TaskSpec on_failure = 9;</code>
@@ -1629,7 +1632,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Submitted when a task of the schedule has FAILED or EXPIRED and the one before had not, with the
-     * labels `bellringer.schedule` and `bellringer.failed_task`. Default: none.
+     * labels `bellringer.schedule` (its name) and `bellringer.task` (that task). Default: none.
      * </pre>
      *
      * <code>.bellringer.v1.TaskSpec on_failure = 9;</code>
@@ -1655,7 +1658,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Submitted when a task of the schedule has FAILED or EXPIRED and the one before had not, with the
-     * labels `bellringer.schedule` and `bellringer.failed_task`. Default: none.
+     * labels `bellringer.schedule` (its name) and `bellringer.task` (that task). Default: none.
      * </pre>
      *
      * <code>.bellringer.v1.TaskSpec on_failure = 9;</code>
@@ -1673,7 +1676,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Submitted when a task of the schedule has FAILED or EXPIRED and the one before had not, with the
-     * labels `bellringer.schedule` and `bellringer.failed_task`. Default: none.
+     * labels `bellringer.schedule` (its name) and `bellringer.task` (that task). Default: none.
      * </pre>
      *
      * <code>.bellringer.v1.TaskSpec on_failure = 9;</code>
@@ -1686,7 +1689,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Submitted when a task of the schedule has FAILED or EXPIRED and the one before had not, with the
-     * labels `bellringer.schedule` and `bellringer.failed_task`. Default: none.
+     * labels `bellringer.schedule` (its name) and `bellringer.task` (that task). Default: none.
      * </pre>
      *
      * <code>.bellringer.v1.TaskSpec on_failure = 9;</code>
@@ -1702,7 +1705,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Submitted when a task of the schedule has FAILED or EXPIRED and the one before had not, with the
-     * labels `bellringer.schedule` and `bellringer.failed_task`. Default: none.
+     * labels `bellringer.schedule` (its name) and `bellringer.task` (that task). Default: none.
      * </pre>
      *
      * <code>.bellringer.v1.TaskSpec on_failure = 9;</code>
@@ -1726,7 +1729,8 @@ private static final long serialVersionUID = 0L;
         dev.bellringer.v1.TaskSpec, dev.bellringer.v1.TaskSpec.Builder, dev.bellringer.v1.TaskSpecOrBuilder> onRecoveryBuilder_;
     /**
      * <pre>
-     * Submitted when a task has SUCCEEDED and the one before had not. Default: none.
+     * Submitted when a task has SUCCEEDED and the one before had not, with the same labels.
+     * Default: none.
      * </pre>
      *
      * <code>.bellringer.v1.TaskSpec on_recovery = 10;</code>
@@ -1737,7 +1741,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Submitted when a task has SUCCEEDED and the one before had not. Default: none.
+     * Submitted when a task has SUCCEEDED and the one before had not, with the same labels.
+     * Default: none.
      * </pre>
      *
      * <code>.bellringer.v1.TaskSpec on_recovery = 10;</code>
@@ -1752,7 +1757,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Submitted when a task has SUCCEEDED and the one before had not. Default: none.
+     * Submitted when a task has SUCCEEDED and the one before had not, with the same labels.
+     * Default: none.
      * </pre>
      *
      * <code>.bellringer.v1.TaskSpec on_recovery = 10;</code>
@@ -1772,7 +1778,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Submitted when a task has SUCCEEDED and the one before had not. Default: none.
+     * Submitted when a task has SUCCEEDED and the one before had not, with the same labels.
+     * Default: none.
      * </pre>
      *
      * <code>.bellringer.v1.TaskSpec on_recovery = 10;</code>
@@ -1790,7 +1797,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Submitted when a task has SUCCEEDED and the one before had not. Default: none.
+     * Submitted when a task has SUCCEEDED and the one before had not, with the same labels.
+     * Default: none.
      * </pre>
      *
      * <code>.bellringer.v1.TaskSpec on_recovery = 10;</code>
@@ -1815,7 +1823,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Submitted when a task has SUCCEEDED and the one before had not. Default: none.
+     * Submitted when a task has SUCCEEDED and the one before had not, with the same labels.
+     * Default: none.
      * </pre>
      *
      * <code>.bellringer.v1.TaskSpec on_recovery = 10;</code>
@@ -1832,7 +1841,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Submitted when a task has SUCCEEDED and the one before had not. Default: none.
+     * Submitted when a task has SUCCEEDED and the one before had not, with the same labels.
+     * Default: none.
      * </pre>
      *
      * <code>.bellringer.v1.TaskSpec on_recovery = 10;</code>
@@ -1844,7 +1854,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Submitted when a task has SUCCEEDED and the one before had not. Default: none.
+     * Submitted when a task has SUCCEEDED and the one before had not, with the same labels.
+     * Default: none.
      * </pre>
      *
      * <code>.bellringer.v1.TaskSpec on_recovery = 10;</code>
@@ -1859,7 +1870,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Submitted when a task has SUCCEEDED and the one before had not. Default: none.
+     * Submitted when a task has SUCCEEDED and the one before had not, with the same labels.
+     * Default: none.
      * </pre>
      *
      * <code>.bellringer.v1.TaskSpec on_recovery = 10;</code>

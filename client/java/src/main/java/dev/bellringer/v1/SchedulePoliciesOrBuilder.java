@@ -144,7 +144,7 @@ public interface SchedulePoliciesOrBuilder extends
   /**
    * <pre>
    * Submitted when a task of the schedule has FAILED or EXPIRED and the one before had not, with the
-   * labels `bellringer.schedule` and `bellringer.failed_task`. Default: none.
+   * labels `bellringer.schedule` (its name) and `bellringer.task` (that task). Default: none.
    * </pre>
    *
    * <code>.bellringer.v1.TaskSpec on_failure = 9;</code>
@@ -154,7 +154,7 @@ public interface SchedulePoliciesOrBuilder extends
   /**
    * <pre>
    * Submitted when a task of the schedule has FAILED or EXPIRED and the one before had not, with the
-   * labels `bellringer.schedule` and `bellringer.failed_task`. Default: none.
+   * labels `bellringer.schedule` (its name) and `bellringer.task` (that task). Default: none.
    * </pre>
    *
    * <code>.bellringer.v1.TaskSpec on_failure = 9;</code>
@@ -164,7 +164,7 @@ public interface SchedulePoliciesOrBuilder extends
   /**
    * <pre>
    * Submitted when a task of the schedule has FAILED or EXPIRED and the one before had not, with the
-   * labels `bellringer.schedule` and `bellringer.failed_task`. Default: none.
+   * labels `bellringer.schedule` (its name) and `bellringer.task` (that task). Default: none.
    * </pre>
    *
    * <code>.bellringer.v1.TaskSpec on_failure = 9;</code>
@@ -173,7 +173,8 @@ public interface SchedulePoliciesOrBuilder extends
 
   /**
    * <pre>
-   * Submitted when a task has SUCCEEDED and the one before had not. Default: none.
+   * Submitted when a task has SUCCEEDED and the one before had not, with the same labels.
+   * Default: none.
    * </pre>
    *
    * <code>.bellringer.v1.TaskSpec on_recovery = 10;</code>
@@ -182,7 +183,8 @@ public interface SchedulePoliciesOrBuilder extends
   boolean hasOnRecovery();
   /**
    * <pre>
-   * Submitted when a task has SUCCEEDED and the one before had not. Default: none.
+   * Submitted when a task has SUCCEEDED and the one before had not, with the same labels.
+   * Default: none.
    * </pre>
    *
    * <code>.bellringer.v1.TaskSpec on_recovery = 10;</code>
@@ -191,7 +193,8 @@ public interface SchedulePoliciesOrBuilder extends
   dev.bellringer.v1.TaskSpec getOnRecovery();
   /**
    * <pre>
-   * Submitted when a task has SUCCEEDED and the one before had not. Default: none.
+   * Submitted when a task has SUCCEEDED and the one before had not, with the same labels.
+   * Default: none.
    * </pre>
    *
    * <code>.bellringer.v1.TaskSpec on_recovery = 10;</code>

@@ -222,7 +222,8 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Timestamp start_;
   /**
    * <pre>
-   * No time before this. Default: when the schedule is made.
+   * No time before this. Default: when the schedule is made. Times before the schedule was made never
+   * fire by themselves; see Backfill.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start = 4;</code>
@@ -234,7 +235,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * No time before this. Default: when the schedule is made.
+   * No time before this. Default: when the schedule is made. Times before the schedule was made never
+   * fire by themselves; see Backfill.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start = 4;</code>
@@ -246,7 +248,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * No time before this. Default: when the schedule is made.
+   * No time before this. Default: when the schedule is made. Times before the schedule was made never
+   * fire by themselves; see Backfill.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start = 4;</code>
@@ -1745,7 +1748,8 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> startBuilder_;
     /**
      * <pre>
-     * No time before this. Default: when the schedule is made.
+     * No time before this. Default: when the schedule is made. Times before the schedule was made never
+     * fire by themselves; see Backfill.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start = 4;</code>
@@ -1756,7 +1760,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * No time before this. Default: when the schedule is made.
+     * No time before this. Default: when the schedule is made. Times before the schedule was made never
+     * fire by themselves; see Backfill.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start = 4;</code>
@@ -1771,7 +1776,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * No time before this. Default: when the schedule is made.
+     * No time before this. Default: when the schedule is made. Times before the schedule was made never
+     * fire by themselves; see Backfill.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start = 4;</code>
@@ -1791,7 +1797,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * No time before this. Default: when the schedule is made.
+     * No time before this. Default: when the schedule is made. Times before the schedule was made never
+     * fire by themselves; see Backfill.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start = 4;</code>
@@ -1809,7 +1816,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * No time before this. Default: when the schedule is made.
+     * No time before this. Default: when the schedule is made. Times before the schedule was made never
+     * fire by themselves; see Backfill.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start = 4;</code>
@@ -1834,7 +1842,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * No time before this. Default: when the schedule is made.
+     * No time before this. Default: when the schedule is made. Times before the schedule was made never
+     * fire by themselves; see Backfill.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start = 4;</code>
@@ -1851,7 +1860,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * No time before this. Default: when the schedule is made.
+     * No time before this. Default: when the schedule is made. Times before the schedule was made never
+     * fire by themselves; see Backfill.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start = 4;</code>
@@ -1863,7 +1873,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * No time before this. Default: when the schedule is made.
+     * No time before this. Default: when the schedule is made. Times before the schedule was made never
+     * fire by themselves; see Backfill.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start = 4;</code>
@@ -1878,7 +1889,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * No time before this. Default: when the schedule is made.
+     * No time before this. Default: when the schedule is made. Times before the schedule was made never
+     * fire by themselves; see Backfill.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start = 4;</code>

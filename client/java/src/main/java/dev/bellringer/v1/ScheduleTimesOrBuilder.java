@@ -118,7 +118,8 @@ public interface ScheduleTimesOrBuilder extends
 
   /**
    * <pre>
-   * No time before this. Default: when the schedule is made.
+   * No time before this. Default: when the schedule is made. Times before the schedule was made never
+   * fire by themselves; see Backfill.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start = 4;</code>
@@ -127,7 +128,8 @@ public interface ScheduleTimesOrBuilder extends
   boolean hasStart();
   /**
    * <pre>
-   * No time before this. Default: when the schedule is made.
+   * No time before this. Default: when the schedule is made. Times before the schedule was made never
+   * fire by themselves; see Backfill.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start = 4;</code>
@@ -136,7 +138,8 @@ public interface ScheduleTimesOrBuilder extends
   com.google.protobuf.Timestamp getStart();
   /**
    * <pre>
-   * No time before this. Default: when the schedule is made.
+   * No time before this. Default: when the schedule is made. Times before the schedule was made never
+   * fire by themselves; see Backfill.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start = 4;</code>
