@@ -60,7 +60,8 @@ async fn start_postgres(folder: &std::path::Path, port: Option<u16>) -> PrivateP
 }
 
 async fn replica(url: &str, name: &str, port: u16) -> Process {
-    serve(url, port, &[("BELLRINGER__SERVER__NAME", name)]).await
+    serve(url, port, &[("BELLRINGER__SERVER__NAME", name), ("BELLRINGER__LOG__LEVEL", "warn")])
+        .await
 }
 
 async fn make_schedules(port: u16) {
