@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::domain::Retention;
 use crate::engine::{self, Engine};
 use crate::leader;
+use crate::metrics;
 use crate::rpc;
 use crate::store::{self, Store};
 use crate::supervise::Stage;
@@ -57,6 +58,12 @@ impl App {
         let engine = Engine::start(store.clone(), settings, &mut loops, &mut writers).await?;
         let serving = rpc::serve(engine.clone(), rpc_settings(config), listener, edge.token());
         edge.spawn("grpc", serving);
+        if let Some(wanted) = config.server.metrics_listen {
+            let listener = rpc::bind(wanted).await?;
+            tracing::info!(address = %listener.local_addr()?, "serving metrics");
+            let (leadership, stop) = (engine.leadership.clone(), edge.token());
+            edge.spawn("metrics", metrics::serve(listener, leadership, stop));
+        }
         tracing::info!(%address, "serving");
         let grace = config.server.shutdown_grace;
         Ok(Self { address, engine, store, grace, edge, loops, writers })

@@ -20,6 +20,7 @@ pub mod dev;
 pub mod domain;
 pub mod engine;
 pub mod leader;
+pub mod metrics;
 pub mod private_postgres;
 pub mod rpc;
 pub mod store;

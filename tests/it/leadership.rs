@@ -13,8 +13,9 @@ use bellringer_server::private_postgres::{Data, Options, PrivatePostgres, Speed}
 use rustix::process::Signal;
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::{Instant, sleep};
+use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::support::process::{Process, address, eventually, free_port, serve};
+use crate::support::process::{Process, address, eventually, free_port, health, serve};
 
 const SCHEDULES: i64 = 200;
 
@@ -338,6 +339,8 @@ async fn a_replica_behind_a_transaction_pooler_refuses_to_lead_and_says_why() {
     // is the one that goes through the pooler.
     let mut settings = settings.to_vec();
     settings.push(("BELLRINGER__STORE__DIRECT_URL", pooler.url.as_str()));
+    let metrics = format!("127.0.0.1:{}", free_port());
+    settings.push(("BELLRINGER__SERVER__METRICS_LISTEN", metrics.as_str()));
     let server = serve(&database, port, &settings).await;
     let cluster = || async {
         let mut admin = AdminServiceClient::connect(address(port)).await.unwrap();
@@ -350,6 +353,15 @@ async fn a_replica_behind_a_transaction_pooler_refuses_to_lead_and_says_why() {
     })
     .await;
     assert_eq!(cluster().await.leader_id, "");
+    eventually("its health says so", || async {
+        health(&address(port), "leadership").await == Some(ServingStatus::NotServing)
+    })
+    .await;
+    assert_eq!(health(&address(port), "").await, Some(ServingStatus::Serving));
+    let told = http_get(&metrics, "/metrics").await;
+    assert!(told.starts_with("HTTP/1.1 200"), "{told}");
+    assert!(told.contains("\nbellringer_leader_refused 1\n"), "{told}");
+    assert!(http_get(&metrics, "/").await.starts_with("HTTP/1.1 404"));
     // It serves everything else.
     make_schedules_once(port).await;
     let other = free_port();
@@ -359,6 +371,17 @@ async fn a_replica_behind_a_transaction_pooler_refuses_to_lead_and_says_why() {
     assert_eq!(leader(&mut direct).await.unwrap().0, "direct");
     drop((pooler, server, healthy));
     tokio::task::spawn_blocking(move || postgres.stop()).await.unwrap();
+}
+
+/// The whole answer to a request.
+async fn http_get(address: &str, path: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 async fn make_schedules_once(port: u16) {

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use units::{duration_text, read_duration, read_size};
+use units::{duration_text, read_address, read_duration, read_size};
 
 /// The defaults, with their documentation.
 pub const DEFAULTS: &str = include_str!("../../config.default.toml");
@@ -42,6 +42,8 @@ pub struct Config {
 #[expect(missing_docs, reason = "documented in config.default.toml")]
 pub struct Server {
     pub listen: SocketAddr,
+    #[serde(deserialize_with = "read_address")]
+    pub metrics_listen: Option<SocketAddr>,
     #[serde(deserialize_with = "read_duration")]
     pub shutdown_grace: Duration,
     #[serde(deserialize_with = "read_duration")]
@@ -325,6 +327,8 @@ impl fmt::Display for Config {
         let d = |duration: &Duration| format!("{:?}", duration_text(*duration));
         writeln!(f, "[server]")?;
         writeln!(f, "listen = \"{}\"", server.listen)?;
+        let metrics = server.metrics_listen.map_or_else(String::new, |address| address.to_string());
+        writeln!(f, "metrics_listen = {metrics:?}")?;
         writeln!(f, "shutdown_grace = {}", d(&server.shutdown_grace))?;
         writeln!(f, "keepalive_interval = {}", d(&server.keepalive_interval))?;
         writeln!(f, "keepalive_timeout = {}", d(&server.keepalive_timeout))?;

@@ -39,6 +39,22 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Ok(sum)
 }
 
+/// Reads an address with a port; empty: none.
+///
+/// # Errors
+/// What is allowed instead.
+pub fn read_address<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<std::net::SocketAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        serde::de::Error::custom(format!("\"{text}\" is no address with a port, as 127.0.0.1:9464"))
+    })
+}
+
 /// Reads a number of bytes, or `64KiB`, `1MiB`, `1GiB`.
 ///
 /// # Errors

@@ -28,6 +28,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::engine::Engine;
+use crate::leader::Role;
 use admin_service::Admin;
 use queue_service::Queues;
 use schedule_service::Schedules;
@@ -44,6 +45,9 @@ const STREAM_BUFFER: usize = 16;
 const READINESS_EVERY: Duration = Duration::from_secs(2);
 /// Name of the health service that says SERVING as long as the process runs at all.
 pub const LIVENESS: &str = "liveness";
+/// Name of the health service that says SERVING unless this replica cannot fire schedules; then its
+/// log and `AdminService.GetCluster` say why.
+pub const LEADERSHIP: &str = "leadership";
 
 /// What of the configuration the edge needs.
 #[derive(Debug, Clone)]
@@ -140,6 +144,11 @@ async fn follow_readiness(engine: &Engine, reporter: &HealthReporter, stop: Canc
     reporter.set_service_status(LIVENESS, ServingStatus::Serving).await;
     loop {
         set_health(reporter, engine.is_ready().await).await;
+        let can_lead = match engine.leadership.borrow().role {
+            Role::Starting | Role::Standby | Role::Leader { .. } => ServingStatus::Serving,
+            Role::Refused { .. } => ServingStatus::NotServing,
+        };
+        reporter.set_service_status(LEADERSHIP, can_lead).await;
         tokio::select! {
             () = stop.cancelled() => break,
             () = engine.stopping().cancelled() => break,
