@@ -6,6 +6,7 @@ mod support;
 
 mod cancel;
 mod hostile;
+mod leader;
 mod leadership;
 mod lease;
 mod list;

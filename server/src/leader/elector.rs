@@ -38,7 +38,8 @@ impl Default for Timings {
 
 /// Waits between attempts to connect: short at first, since a restart takes seconds.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
-const LATER_RETRY: Duration = Duration::from_secs(5);
+/// Below the 5 s within which somebody has to fire again.
+const LATER_RETRY: Duration = Duration::from_secs(4);
 /// Retries stay at 1 s or below for so long.
 const HOPEFUL: Duration = Duration::from_secs(10);
 /// Least time between two attempts to end somebody else's session.
@@ -63,7 +64,7 @@ pub enum Step {
     Drop,
 }
 
-/// The database session that holds the lock.
+/// The database session that holds the lock, as a candidate sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Holder {
     /// Its process.
@@ -111,6 +112,7 @@ pub struct Elector {
     retry: Duration,
     silent: Option<(Holder, BootTime)>,
     broke_at: Option<BootTime>,
+    hold_until: Option<BootTime>,
 }
 
 impl Elector {
@@ -124,6 +126,7 @@ impl Elector {
             retry: FIRST_RETRY,
             silent: None,
             broke_at: None,
+            hold_until: None,
         }
     }
 
@@ -162,10 +165,9 @@ impl Elector {
         }
     }
 
-    /// A session is open and verified.
+    /// A session is open and verified. Waits between attempts grow on until it has been of use, so that
+    /// a session that always fails at once is not opened ten times a second.
     pub fn connected(&mut self, now: BootTime) {
-        self.away_since = None;
-        self.retry = FIRST_RETRY;
         self.silent = None;
         self.phase = Phase::Standby { poll_at: now };
     }
@@ -180,9 +182,11 @@ impl Elector {
     ) {
         if granted {
             self.silent = None;
+            self.hold_until = None;
             self.phase = Phase::Locked { holder: self.fresh_holder(), since: started };
             return;
         }
+        self.is_of_use();
         self.silent = match (self.silent, holder) {
             (Some((before, since)), Some(holder)) if before == holder => Some((holder, since)),
             (_, holder) => holder.map(|holder| (holder, now)),
@@ -207,6 +211,7 @@ impl Elector {
             Phase::Leader(held) if is_mine => {
                 held.deadline = held.deadline.max(started.plus(self.timings.trust));
                 held.renew_at = started.plus(self.timings.renew_every);
+                self.is_of_use();
             }
             Phase::Leader(_) => self.phase = Phase::Broken,
             _ => {}
@@ -223,7 +228,9 @@ impl Elector {
     /// The socket is gone, or could not be opened.
     pub fn dropped(&mut self, now: BootTime) {
         let since = *self.away_since.get_or_insert(now);
-        self.phase = Phase::Away { retry_at: now.plus(self.retry) };
+        // Half of the wait is chance: replicas that lost the database together come back apart.
+        let percent = 50 + u32::try_from(self.next_random() % 51).unwrap_or_default();
+        self.phase = Phase::Away { retry_at: now.plus(self.retry * percent / 100) };
         let most = if now.since(since) < HOPEFUL { Duration::from_secs(1) } else { LATER_RETRY };
         self.retry = (self.retry * 2).min(most);
         self.silent = None;
@@ -239,6 +246,21 @@ impl Elector {
         if let Phase::Standby { poll_at } = &mut self.phase {
             *poll_at = (*poll_at).min(now);
         }
+    }
+
+    /// The database's clock has jumped: nothing is written until one more renewal was due.
+    pub fn hold(&mut self, now: BootTime) {
+        self.hold_until = Some(now.plus(self.timings.renew_every));
+    }
+
+    /// Until when nothing may be written, in a term that goes on.
+    pub fn held_until(&self, now: BootTime) -> Option<BootTime> {
+        self.hold_until.filter(|until| now < *until)
+    }
+
+    fn is_of_use(&mut self) {
+        self.away_since = None;
+        self.retry = FIRST_RETRY;
     }
 
     fn fresh_holder(&mut self) -> Uuid {
@@ -261,3 +283,7 @@ impl Elector {
 #[cfg(test)]
 #[path = "elector_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "model_tests.rs"]
+mod model_tests;

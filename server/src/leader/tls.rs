@@ -1,6 +1,7 @@
 //! TLS for the leader's connection, with the meaning that libpq gives to `sslmode`: without
 //! `verify-…` the channel is encrypted and the server's name is not checked.
 
+use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -24,17 +25,23 @@ pub(super) enum Level {
     Full,
 }
 
-/// Whom to trust, and who we are.
-#[derive(Debug, Clone)]
+/// Whom to trust, and who we are. Each text is PEM, or the path of a file with it.
+#[derive(Clone)]
 pub(super) struct Trust {
     /// What is checked.
     pub level: Level,
     /// Certificates of those who sign; default: those of the machine.
-    pub root_file: Option<String>,
+    pub root: Option<String>,
     /// Our own certificate.
-    pub certificate_file: Option<String>,
+    pub certificate: Option<String>,
     /// Its key.
-    pub key_file: Option<String>,
+    pub key: Option<String>,
+}
+
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trust").field("level", &self.level).finish_non_exhaustive()
+    }
 }
 
 /// What tokio-postgres connects with.
@@ -45,7 +52,7 @@ pub(super) fn connector(trust: &Trust) -> anyhow::Result<MakeRustlsConnect> {
     let provider = Arc::new(ring::default_provider());
     let roots = match trust.level {
         Level::None => RootCertStore::empty(),
-        Level::Chain | Level::Full => roots(trust.root_file.as_deref())?,
+        Level::Chain | Level::Full => roots(trust.root.as_deref())?,
     };
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?;
@@ -59,31 +66,38 @@ pub(super) fn connector(trust: &Trust) -> anyhow::Result<MakeRustlsConnect> {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(lenient))
         }
     };
-    let config = match (&trust.certificate_file, &trust.key_file) {
+    let config = match (&trust.certificate, &trust.key) {
         (Some(certificate), Some(key)) => {
-            let chain = certificates(certificate)?;
-            let key = PrivateKeyDer::from_pem_file(key)
-                .with_context(|| format!("cannot read the key {key}"))?;
-            builder.with_client_auth_cert(chain, key)?
+            let key = PrivateKeyDer::from_pem_slice(&pem(key)?)
+                .context("cannot read the key of the leader's certificate")?;
+            builder.with_client_auth_cert(certificates(certificate)?, key)?
         }
         _ => builder.with_no_client_auth(),
     };
     Ok(MakeRustlsConnect::new(config))
 }
 
-fn certificates(file: &str) -> anyhow::Result<Vec<CertificateDer<'static>>> {
-    let read = || format!("cannot read the certificates of {file}");
-    CertificateDer::pem_file_iter(file)
-        .with_context(read)?
+fn certificates(source: &str) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let pem = pem(source)?;
+    let found: Vec<_> = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
-        .with_context(read)
+        .context("cannot read a certificate for the leader's connection")?;
+    anyhow::ensure!(!found.is_empty(), "no certificate where one for the leader should be");
+    Ok(found)
 }
 
-fn roots(file: Option<&str>) -> anyhow::Result<RootCertStore> {
+fn pem(source: &str) -> anyhow::Result<Vec<u8>> {
+    if source.trim_start().starts_with("-----BEGIN") {
+        return Ok(source.as_bytes().to_vec());
+    }
+    std::fs::read(source).with_context(|| format!("cannot read {source}"))
+}
+
+fn roots(source: Option<&str>) -> anyhow::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
-    match file {
-        Some(file) => {
-            for certificate in certificates(file)? {
+    match source {
+        Some(source) => {
+            for certificate in certificates(source)? {
                 roots.add(certificate)?;
             }
         }
