@@ -1,5 +1,5 @@
 //! The election itself, in this process, with a duty that only writes down that it was done. What the
-//! leader does with schedules is in `leadership.rs`.
+//! leader does with schedules is in `chaos.rs`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -5,11 +5,13 @@
 mod support;
 
 mod cancel;
+mod chaos;
 mod hostile;
+mod lateness;
 mod leader;
-mod leadership;
 mod lease;
 mod list;
+mod pooler;
 mod process;
 mod queues;
 mod retention;

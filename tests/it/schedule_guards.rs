@@ -1,23 +1,15 @@
 //! What keeps a time from firing twice: each of the guards of `schedules/fire` is enough by itself, and
 //! with none of them two leaders that know nothing of each other do fire twice.
 
-use bellringer_server::store::statements;
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx as _;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use uuid::Uuid;
 
+use crate::support::guards::Guards;
 use crate::support::postgres::fresh_database;
 
 const SCHEDULES: usize = 300;
-
-/// Which guards stand.
-#[derive(Debug, Clone, Copy)]
-struct Guards {
-    term: bool,
-    cursor: bool,
-    key: bool,
-}
 
 /// What a leader read before it fires.
 #[derive(Debug, Clone)]
@@ -26,26 +18,6 @@ struct Leader {
     holder: Uuid,
     schedules: Vec<Uuid>,
     cursor: Timestamp,
-}
-
-/// The statement, without the guards that are switched off.
-fn statement(guards: Guards) -> String {
-    let (_, text) = statements::ALL.iter().find(|(name, _)| *name == "schedules/fire").unwrap();
-    let mut text = (*text).to_owned();
-    let mut switch_off = |guard: &str, instead: &str| {
-        assert!(text.contains(guard), "the statement has no guard {guard:?}");
-        text = text.replace(guard, instead);
-    };
-    if !guards.term {
-        switch_off("l.epoch = $2 and l.holder = $3", "($2::int8, $3::uuid) is not null");
-        // The schedule's row is not waited for either: as if it were another database.
-        switch_off("    for share\n", "");
-    }
-    if !guards.cursor {
-        switch_off("s.next_fire_at is not distinct from g.cursor", "g.cursor is not null");
-        switch_off("for update of s skip locked", "for no key update of s");
-    }
-    text
 }
 
 async fn prepare(database: &mut PgConnection) -> Leader {
@@ -77,7 +49,7 @@ async fn open_term(database: &mut PgConnection, leader: &Leader) {
 
 /// Fires once for every schedule; whether the leader still led, and how many tasks were made.
 async fn fire(database: &mut PgConnection, leader: &Leader, guards: Guards) -> (i64, usize) {
-    let text = statement(guards);
+    let text = guards.fire();
     let n = leader.schedules.len();
     let next = leader.cursor + SignedDuration::from_secs(1);
     let times = |time: Timestamp| vec![time.to_sqlx(); n];
@@ -120,12 +92,7 @@ async fn fire(database: &mut PgConnection, leader: &Leader, guards: Guards) -> (
 async fn two_leaders(guards: Guards) -> (i64, i64) {
     let url = fresh_database().await;
     let mut database = PgConnection::connect(&url).await.unwrap();
-    if !guards.key {
-        sqlx::query("alter table fire drop constraint fire_pkey")
-            .execute(&mut database)
-            .await
-            .unwrap();
-    }
+    guards.prepare(&mut database).await;
     let old = prepare(&mut database).await;
     let new = Leader { epoch: 2, holder: Uuid::new_v4(), ..old.clone() };
     open_term(&mut database, &new).await;
@@ -152,8 +119,8 @@ async fn two_leaders(guards: Guards) -> (i64, i64) {
 
 #[tokio::test]
 async fn g9_each_guard_alone_keeps_two_leaders_from_firing_twice() {
-    let all = Guards { term: true, cursor: true, key: true };
-    let none = Guards { term: false, cursor: false, key: false };
+    let all = Guards::ALL;
+    let none = Guards { term: false, cursor: false, key: false, ..Guards::ALL };
     for guards in [
         all,
         Guards { term: false, ..all },
@@ -171,14 +138,15 @@ async fn g9_each_guard_alone_keeps_two_leaders_from_firing_twice() {
 /// Without any guard the test above would see double fires: it can fail.
 #[tokio::test]
 async fn without_any_guard_two_leaders_do_fire_twice() {
-    let (twice, _) = two_leaders(Guards { term: false, cursor: false, key: false }).await;
+    let (twice, _) =
+        two_leaders(Guards { term: false, cursor: false, key: false, ..Guards::ALL }).await;
     assert!(twice > 0);
 }
 
 #[tokio::test]
 async fn a_term_that_has_ended_writes_nothing() {
     let mut database = PgConnection::connect(&fresh_database().await).await.unwrap();
-    let guards = Guards { term: true, cursor: true, key: true };
+    let guards = Guards::ALL;
     let leader = prepare(&mut database).await;
     open_term(&mut database, &leader).await;
     let stale = Leader { epoch: 0, ..leader.clone() };
@@ -192,7 +160,7 @@ async fn a_term_that_has_ended_writes_nothing() {
 #[tokio::test]
 async fn g11_nothing_fires_before_its_time_whatever_a_leader_believes() {
     let mut database = PgConnection::connect(&fresh_database().await).await.unwrap();
-    let guards = Guards { term: true, cursor: true, key: true };
+    let guards = Guards::ALL;
     let leader = prepare(&mut database).await;
     open_term(&mut database, &leader).await;
     let future: Timestamp = "2199-01-01T00:00:00Z".parse().unwrap();
@@ -210,7 +178,7 @@ async fn g11_nothing_fires_before_its_time_whatever_a_leader_believes() {
 async fn a_fire_that_meets_the_next_term_waits_for_it_and_does_nothing() {
     let url = fresh_database().await;
     let mut database = PgConnection::connect(&url).await.unwrap();
-    let guards = Guards { term: true, cursor: true, key: true };
+    let guards = Guards::ALL;
     let leader = prepare(&mut database).await;
     open_term(&mut database, &leader).await;
     let mut next = PgConnection::connect(&url).await.unwrap();

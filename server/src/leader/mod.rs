@@ -8,6 +8,8 @@ mod crc32;
 mod elector;
 mod error;
 mod lead;
+#[cfg(feature = "test-util")]
+mod seam;
 mod session;
 mod skew;
 mod status;

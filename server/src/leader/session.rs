@@ -144,7 +144,10 @@ impl Session {
             if let Some(statement) = statements.get(sql) {
                 return Ok(statement.clone());
             }
+            #[cfg(not(feature = "test-util"))]
             let statement = self.client.prepare(sql).await?;
+            #[cfg(feature = "test-util")]
+            let statement = self.client.prepare(&super::seam::text(sql)).await?;
             statements.insert(sql, statement.clone());
             Ok(statement)
         };

@@ -1,9 +1,11 @@
 //! What tests stand on: a database of their own, a server in this process, and short names for
 //! what they do with it.
 
+pub(crate) mod guards;
 pub(crate) mod make;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod replicas;
 pub(crate) mod server;
 pub(crate) mod worker;
 

@@ -1,6 +1,6 @@
 //! The real programs, as processes that can be killed and frozen.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -75,8 +75,18 @@ pub(crate) fn free_port() -> u16 {
 
 /// `bellringer serve` on a database, ready.
 pub(crate) async fn serve(database: &str, port: u16, settings: &[(&str, &str)]) -> Process {
+    serve_with(&program("bellringer"), database, port, settings).await
+}
+
+/// The same, with another build of the server.
+pub(crate) async fn serve_with(
+    program: &Path,
+    database: &str,
+    port: u16,
+    settings: &[(&str, &str)],
+) -> Process {
     let server = Process::start(
-        Command::new(program("bellringer"))
+        Command::new(program)
             .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
             .env("BELLRINGER_DATABASE_URL", database)
             .env("BELLRINGER__LOG__LEVEL", "error")
