@@ -6,6 +6,7 @@ mod support;
 
 mod cancel;
 mod chaos;
+mod express;
 mod hostile;
 mod lateness;
 mod leader;

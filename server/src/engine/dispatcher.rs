@@ -82,11 +82,26 @@ impl Dispatcher {
         }
     }
 
-    /// Tells the loop of a worker that the worker has room.
+    /// Tells the loop of a worker that the worker has room. If nothing is ready, that is no reason to
+    /// look.
     pub fn has_room(&self, session: &Session) {
-        if let Some(pool) = lock(&self.pools).get(&abilities(session)) {
+        if let Some(pool) = lock(&self.pools).get(&abilities(session))
+            && !pool.has_nothing_ready()
+        {
             pool.wake.notify_one();
         }
+    }
+
+    /// Reserves up to `most` places for tasks of a lane that are about to be submitted, with workers who
+    /// have nothing else to do: the tasks need not wait for a claim then.
+    pub(super) fn reserve_free(&self, lane: i32, most: usize) -> Vec<Place> {
+        let mut places = Vec::new();
+        for pool in lock(&self.pools).values() {
+            if places.len() < most && pool.has_nothing_ready() && pool.serves_lane(lane) {
+                places.extend(pool.reserve(most - places.len()));
+            }
+        }
+        places
     }
 
     /// A connected worker.
@@ -103,7 +118,7 @@ impl Dispatcher {
     pub fn wake(&self, lanes: &HashSet<i32>) {
         for pool in lock(&self.pools).values() {
             if pool.serves(lanes) {
-                pool.wake.notify_one();
+                pool.look();
             }
         }
     }
@@ -111,7 +126,7 @@ impl Dispatcher {
     /// Wakes every loop.
     pub fn wake_all(&self) {
         for pool in lock(&self.pools).values() {
-            pool.wake.notify_one();
+            pool.look();
         }
     }
 
@@ -125,7 +140,7 @@ impl Dispatcher {
             }
             for pool in lock(&self.pools).values() {
                 pool.set_lanes(self.registry.select(|lane| pool.abilities.cover(lane)));
-                pool.wake.notify_one();
+                pool.look();
             }
         }
     }
@@ -147,9 +162,11 @@ impl Dispatcher {
             if self.stop.is_cancelled() || !self.is_current(&pool) {
                 return;
             }
-            let mut places = pool.reserve(LARGEST_CLAIM);
-            let wanted = places.len();
-            if wanted > 0 {
+            let may_find = !pool.has_nothing_ready();
+            let mut places = if may_find { pool.reserve(LARGEST_CLAIM) } else { Vec::new() };
+            if !places.is_empty() {
+                pool.begin_look();
+                let wanted = places.len();
                 let aged = debt / self.fair_share;
                 if aged >= FAIR_TURNS {
                     let rest = places.split_off(aged.min(wanted));
@@ -159,9 +176,11 @@ impl Dispatcher {
                 }
                 let by_priority = places.len();
                 let leased = self.lease(&pool, places, false, &signals).await;
-                if leased == by_priority && by_priority > 0 {
+                let found_all = leased.is_some_and(|leased| leased < by_priority);
+                pool.end_look(found_all);
+                if leased == Some(by_priority) && by_priority > 0 {
                     // A full claim: others may be waiting behind it.
-                    debt += leased;
+                    debt += by_priority;
                     continue;
                 }
                 debt = 0;
@@ -169,7 +188,7 @@ impl Dispatcher {
             tokio::select! {
                 () = woken => {}
                 () = self.stop.cancelled() => {}
-                () = tokio::time::sleep(self.poll_interval), if wanted > 0 => {}
+                () = tokio::time::sleep(self.poll_interval) => pool.look(),
             }
         }
     }
@@ -191,18 +210,19 @@ impl Dispatcher {
         lock(&self.pools).get(&pool.abilities).is_some_and(|current| Arc::ptr_eq(current, pool))
     }
 
-    /// Claims once and hands out what came; gives back what was not used. Answers with how many.
+    /// Claims once and hands out what came; gives back what was not used. Answers with how many, if
+    /// that is known.
     async fn lease(
         &self,
         pool: &Pool,
         places: Vec<Place>,
         oldest_first: bool,
         signals: &Signals,
-    ) -> usize {
+    ) -> Option<usize> {
         let lanes = pool.lanes_in_turn();
         if lanes.is_empty() || places.is_empty() {
             give_back(&places);
-            return 0;
+            return Some(0);
         }
         let highest = i16::try_from(limits::PRIORITY).unwrap_or(i16::MAX);
         let pairs: Vec<Pair> = (0..=highest)
@@ -211,21 +231,17 @@ impl Dispatcher {
                 lanes.iter().map(move |&lane| Pair { lane, priority, mark: Timestamp::UNIX_EPOCH })
             })
             .collect();
-        let slots: Vec<Slot<'_>> = places
-            .iter()
-            .map(|place| Slot {
-                session: place.session.id,
-                worker: &place.session.hello.worker_name,
-            })
-            .collect();
+        let slots: Vec<Slot<'_>> = places.iter().map(Place::slot).collect();
         let claimed = match self.store.claim(&pairs, &slots, oldest_first).await {
             Ok(claimed) => claimed,
             Err(error) => {
-                // If it was done after all, nobody hears of these leases: they run out.
                 tracing::warn!(%error, may_be_done = error.may_have_committed(), "failed to lease");
+                if error.may_have_committed() {
+                    start_over(&places);
+                }
                 give_back(&places);
                 tokio::time::sleep(self.poll_interval).await;
-                return 0;
+                return None;
             }
         };
         let count = claimed.len();
@@ -235,7 +251,7 @@ impl Dispatcher {
             .collect();
         self.hand_out(&places, claimed, signals).await;
         signals.changed(changed.into_iter());
-        count
+        Some(count)
     }
 
     async fn hand_out(&self, places: &[Place], mut claimed: Vec<Claimed>, signals: &Signals) {
@@ -265,6 +281,19 @@ impl Dispatcher {
         for (session, assignments) in by_session.into_values() {
             let unsent = session.outbox.assign(assignments);
             self.release_unsent(&session, &unsent, signals).await;
+        }
+    }
+
+    /// Hands out tasks that were leased when they were written.
+    pub(super) fn hand_over(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        tasks: Vec<Assignment>,
+        signals: &Arc<Signals>,
+    ) {
+        let unsent = session.outbox.assign(tasks);
+        if !unsent.is_empty() {
+            self.release_later(session.clone(), unsent, signals);
         }
     }
 
@@ -322,6 +351,14 @@ impl Dispatcher {
             progress: task.progress,
             checkpoint: task.checkpoint,
         })
+    }
+}
+
+/// Nobody knows whether something was leased to these workers. They come back and say what they run;
+/// the rest is released then.
+pub(super) fn start_over(places: &[Place]) {
+    for place in places {
+        place.session.outbox.push(|out| out.ended = Some(super::Error::StoreUnavailable));
     }
 }
 

@@ -4,6 +4,7 @@ mod cancelling;
 mod clockwork;
 mod dispatcher;
 mod error;
+mod express;
 mod firing;
 mod hints;
 mod ids;
@@ -117,8 +118,13 @@ impl Engine {
             settings.fair_share,
         ));
         let signals = Arc::new(Signals::new(dispatcher.clone(), hub.clone(), hints.clone()));
-        let (submitter, submitting) =
-            Submitter::new(&store, registry.clone(), signals.clone(), &settings);
+        let (submitter, submitting) = Submitter::new(
+            &store,
+            registry.clone(),
+            dispatcher.clone(),
+            signals.clone(),
+            &settings,
+        );
         let (reporter, reporting) = Reporter::new(&store, signals.clone(), &settings);
         let (submitter, reporter) = (Arc::new(submitter), Arc::new(reporter));
         let workers = Arc::new(Workers::new(

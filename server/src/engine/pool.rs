@@ -1,7 +1,7 @@
 //! Workers that run the same things: they share one loop that leases for them.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::Notify;
@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use super::registry::Lane;
 use super::session::Session;
 use crate::domain::{Kind, QueueName, Version};
+use crate::store::Slot;
 
 /// What the workers of a pool run. Lists are sorted, so that equal means equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -42,6 +43,25 @@ pub(super) struct Place {
     pub session: Arc<Session>,
 }
 
+impl Place {
+    /// As the store wants it.
+    pub(super) fn slot(&self) -> Slot<'_> {
+        Slot { session: self.session.id, worker: &self.session.hello.worker_name }
+    }
+}
+
+/// What a pool knows about ready tasks that its workers could run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Ready {
+    /// There may be some.
+    Perhaps,
+    /// It is looking.
+    Looking,
+    /// There were none at its last look, and it heard of none since.
+    None,
+}
+
 /// Workers with the same abilities.
 #[derive(Debug)]
 pub(super) struct Pool {
@@ -52,6 +72,7 @@ pub(super) struct Pool {
     sessions: Mutex<Vec<Arc<Session>>>,
     lanes: RwLock<(Vec<Arc<Lane>>, HashSet<i32>)>,
     turn: AtomicU64,
+    ready: AtomicU8,
 }
 
 impl Pool {
@@ -63,7 +84,33 @@ impl Pool {
             sessions: Mutex::default(),
             lanes: RwLock::default(),
             turn: AtomicU64::new(0),
+            ready: AtomicU8::new(Ready::Perhaps as u8),
         }
+    }
+
+    /// Says that something may have become ready.
+    pub(super) fn look(&self) {
+        self.ready.store(Ready::Perhaps as u8, Ordering::SeqCst);
+        self.wake.notify_one();
+    }
+
+    /// A look begins. What becomes ready from now on may be missed by it.
+    pub(super) fn begin_look(&self) {
+        self.ready.store(Ready::Looking as u8, Ordering::SeqCst);
+    }
+
+    /// A look has ended; `found_all`: nothing ready was left.
+    pub(super) fn end_look(&self, found_all: bool) {
+        let now = if found_all { Ready::None } else { Ready::Perhaps } as u8;
+        // Unless something became ready since it began.
+        let looking = Ready::Looking as u8;
+        self.ready.compare_exchange(looking, now, Ordering::SeqCst, Ordering::SeqCst).ok();
+    }
+
+    /// Whether there is nothing ready, as far as is known here: then a task that is submitted now has
+    /// nothing before it.
+    pub(super) fn has_nothing_ready(&self) -> bool {
+        self.ready.load(Ordering::SeqCst) == Ready::None as u8
     }
 
     /// Sets the lanes that the pool takes tasks from.
@@ -92,10 +139,15 @@ impl Pool {
         few.iter().any(|lane| many.contains(lane))
     }
 
+    /// Whether the pool takes tasks from this lane.
+    pub(super) fn serves_lane(&self, lane: i32) -> bool {
+        self.lanes.read().unwrap_or_else(PoisonError::into_inner).1.contains(&lane)
+    }
+
     /// Adds a worker.
     pub(super) fn join(&self, session: Arc<Session>) {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).push(session);
-        self.wake.notify_one();
+        self.look();
     }
 
     /// Removes a worker; answers with how many are left.

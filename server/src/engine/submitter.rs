@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::dispatcher::Dispatcher;
+use super::express::Seats;
 use super::ids::Ids;
 use super::registry::Registry;
 use super::request_hash::request_hash;
@@ -10,7 +12,7 @@ use super::signals::Signals;
 use super::{Error, Settings};
 use crate::batch::{self, BatchLoop, Batcher, Weight};
 use crate::domain::{NewTask, TaskId, TaskState, Violations, revision};
-use crate::store::{Keyed, Store, SubmitRow};
+use crate::store::{self, Keyed, Leased, Store, SubmitRow};
 
 /// A task that is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +38,7 @@ pub(super) struct Submitter {
 #[derive(Debug, Clone)]
 struct Writer {
     store: Store,
+    dispatcher: Arc<Dispatcher>,
     signals: Arc<Signals>,
 }
 
@@ -44,10 +47,11 @@ impl Submitter {
     pub(super) fn new(
         store: &Store,
         registry: Arc<Registry>,
+        dispatcher: Arc<Dispatcher>,
         signals: Arc<Signals>,
         settings: &Settings,
     ) -> (Self, impl Future<Output = ()> + Send + use<>) {
-        let writer = Writer { store: store.clone(), signals };
+        let writer = Writer { store: store.clone(), dispatcher, signals };
         let flush = {
             let writer = writer.clone();
             move |items: Vec<Vec<SubmitRow>>| {
@@ -133,10 +137,7 @@ impl Writer {
             }
         }
         if !plain.is_empty() {
-            let written = self.store.submit(&plain).await.map_err(Error::from);
-            if written.is_ok() {
-                self.announce(&plain);
-            }
+            let written = self.write_plain(&plain).await.map_err(Error::from);
             for ((i, j), row) in plain_at.into_iter().zip(&plain) {
                 answers[i][j] =
                     Some(written.clone().map(|()| Submitted { task: row.id, created: true }));
@@ -162,6 +163,25 @@ impl Writer {
             .collect()
     }
 
+    /// Writes tasks without keys; those that meet a free worker go straight to it.
+    async fn write_plain(&self, rows: &[SubmitRow]) -> Result<(), store::Error> {
+        let seats = Seats::reserve(&self.dispatcher, rows);
+        let slots = seats.slots();
+        match self.store.submit(rows, &slots).await {
+            Ok(leased) => {
+                drop(slots);
+                seats.hand_out(rows, &leased, &self.dispatcher, &self.signals);
+                self.announce(rows, &leased);
+                Ok(())
+            }
+            Err(error) => {
+                drop(slots);
+                seats.abandon(error.may_have_committed());
+                Err(error)
+            }
+        }
+    }
+
     async fn write_keyed(&self, rows: &[SubmitRow], atomic: bool) -> Answers {
         let hashes: Vec<Vec<u8>> = rows.iter().map(|row| request_hash(&row.task)).collect();
         let (keyed, replaced) = match self.store.submit_keyed(rows, &hashes, atomic).await {
@@ -177,7 +197,7 @@ impl Writer {
             .filter(|(_, answer)| **answer == Keyed::Submitted)
             .map(|(row, _)| row.clone())
             .collect();
-        self.announce(&submitted);
+        self.announce(&submitted, &[]);
         for (row, answer) in rows.iter().zip(&keyed) {
             if *answer == Keyed::Submitted {
                 // The replaced task was of the same namespace, perhaps of another lane: look it up.
@@ -197,16 +217,24 @@ impl Writer {
             .collect()
     }
 
-    fn announce(&self, rows: &[SubmitRow]) {
-        let lanes: HashSet<i32> = rows.iter().map(|row| row.lane).collect();
-        self.signals.ready(lanes);
+    fn announce(&self, rows: &[SubmitRow], leased: &[Leased]) {
+        let leased: HashSet<TaskId> = leased.iter().map(|task| task.id).collect();
+        let waiting = rows.iter().filter(|row| !leased.contains(&row.id));
+        let lanes: HashSet<i32> = waiting.map(|row| row.lane).collect();
+        if !lanes.is_empty() {
+            self.signals.ready(lanes);
+        }
         // Delayed tasks may be due before what the promoter sleeps for.
         if rows.iter().any(|row| row.task.start != crate::domain::task::Start::Now) {
             self.signals.scheduled();
         }
-        self.signals.changed(
-            rows.iter().map(|row| (row.id, row.lane, revision(0, TaskState::Scheduled, false, 0))),
-        );
+        self.signals.changed(rows.iter().map(|row| {
+            let revision = match leased.contains(&row.id) {
+                true => revision(1, TaskState::Running, false, 0),
+                false => revision(0, TaskState::Scheduled, false, 0),
+            };
+            (row.id, row.lane, revision)
+        }));
     }
 }
 

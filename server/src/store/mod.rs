@@ -40,7 +40,7 @@ pub use schedules::{
     ByHand, ByHandAnswer, ClusterRow, FiresBefore, FiresQuery, PutSchedule, ReplicaRow,
 };
 pub use sessions::{LeaseRow, Resumed, SessionRow};
-pub use submit::{Keyed, Row as SubmitRow};
+pub use submit::{Keyed, Leased, Row as SubmitRow};
 pub use tasks::{CancelRow, ListRows, TaskRow};
 pub use upkeep::{Overdue, PruneRound, RetentionRow};
 pub use watch::{Horizon, RevisionRow};

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Row as _, query};
 use uuid::Uuid;
 
+use super::claim::Slot;
+use super::rows::{all, get, maybe_time, time};
 use super::{Error, Statement, Store, statements as sql};
 use crate::domain::task::Start;
 use crate::domain::{NewTask, TaskId, UniqueConflict};
@@ -25,6 +28,17 @@ pub struct Row {
     pub lane: i32,
     /// The rest.
     pub task: NewTask,
+}
+
+/// A task that was leased when it was written.
+#[derive(Debug, Clone, Copy)]
+pub struct Leased {
+    /// The task.
+    pub id: TaskId,
+    /// When it was accepted, and its first attempt began.
+    pub started_at: Timestamp,
+    /// When the attempt ends by itself.
+    pub deadline_at: Option<Timestamp>,
 }
 
 /// What became of a task with a unique key.
@@ -52,9 +66,22 @@ pub enum Keyed {
 }
 
 impl Store {
-    /// Writes tasks without idempotency or unique key: one statement, one commit.
-    pub async fn submit(&self, rows: &[Row]) -> Result<(), Error> {
-        self.hot_rows(self.submit_statement(&rows.iter().collect::<Vec<_>>())).await.map(drop)
+    /// Writes tasks without idempotency or unique key: one statement, one commit. Those with a slot
+    /// (`slots` has one place for each row) are leased to it if they can start at once and their queue
+    /// is not paused; answers with these.
+    pub async fn submit(
+        &self,
+        rows: &[Row],
+        slots: &[Option<Slot<'_>>],
+    ) -> Result<Vec<Leased>, Error> {
+        let rows: Vec<&Row> = rows.iter().collect();
+        all(&self.hot_rows(self.submit_statement(&rows, slots)).await?, |row| {
+            Ok(Leased {
+                id: TaskId(get(row, "id")?),
+                started_at: time(row, "started_at")?,
+                deadline_at: maybe_time(row, "deadline_at")?,
+            })
+        })
     }
 
     /// Writes tasks that may have keys, in one transaction, and answers for each. `hashes` are the
@@ -126,7 +153,7 @@ impl Store {
             .map(|(row, _)| row)
             .collect();
         if !submitted.is_empty() {
-            let statement = self.submit_statement(&submitted);
+            let statement = self.submit_statement(&submitted, &[]);
             statement.execute(&mut *tx).await.map_err(Error::during)?;
         }
         tx.commit().await.map_err(Error::during)?;
@@ -261,10 +288,12 @@ impl Store {
         statement.execute(&mut *tx).await.map(drop).map_err(Error::during)
     }
 
-    fn submit_statement(&self, rows: &[&Row]) -> Statement<'static> {
+    /// Without `slots`, nothing is leased.
+    fn submit_statement(&self, rows: &[&Row], slots: &[Option<Slot<'_>>]) -> Statement<'static> {
         fn column<'r, T>(rows: &[&'r Row], value: impl Fn(&'r Row) -> T) -> Vec<T> {
             rows.iter().map(|row| value(row)).collect()
         }
+        let seats = (0..rows.len()).map(|n| slots.get(n).and_then(Option::as_ref));
         query(sql::TASKS_SUBMIT)
             .bind(self.now())
             .bind(column(rows, |r| r.id.0))
@@ -294,6 +323,8 @@ impl Store {
                 Some(_) => HOLDS_UNIQUE_KEY,
                 None => 0,
             }))
+            .bind(seats.clone().map(|seat| seat.map(|slot| slot.session.0)).collect::<Vec<_>>())
+            .bind(seats.map(|seat| seat.map(|slot| slot.worker)).collect::<Vec<_>>())
     }
 }
 

@@ -1,0 +1,103 @@
+//! The express path: a task that meets a worker with nothing else to do is written already leased to
+//! it, by the one statement and commit that submits it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::dispatcher::{Dispatcher, start_over};
+use super::pool::{Place, give_back};
+use super::session::Session;
+use super::signals::Signals;
+use crate::domain::task::Start;
+use crate::domain::{Assignment, SessionId, TaskId};
+use crate::store::{Leased, Slot, SubmitRow};
+
+/// Places for tasks that are about to be written: one for each row, or none.
+#[derive(Debug)]
+pub(super) struct Seats(Vec<Option<Place>>);
+
+impl Seats {
+    /// Reserves what can be had; the highest priorities sit first.
+    pub(super) fn reserve(dispatcher: &Dispatcher, rows: &[SubmitRow]) -> Self {
+        let mut seats = vec![None; rows.len()];
+        let mut by_lane: BTreeMap<i32, Vec<usize>> = BTreeMap::new();
+        for (n, row) in rows.iter().enumerate() {
+            if row.task.start == Start::Now {
+                by_lane.entry(row.lane).or_default().push(n);
+            }
+        }
+        for (lane, mut waiting) in by_lane {
+            let places = dispatcher.reserve_free(lane, waiting.len());
+            if places.len() < waiting.len() {
+                waiting.sort_by_key(|&n| std::cmp::Reverse(rows[n].task.priority));
+            }
+            for (n, place) in waiting.into_iter().zip(places) {
+                seats[n] = Some(place);
+            }
+        }
+        Self(seats)
+    }
+
+    /// As the store wants them.
+    pub(super) fn slots(&self) -> Vec<Option<Slot<'_>>> {
+        self.0.iter().map(|seat| seat.as_ref().map(Place::slot)).collect()
+    }
+
+    /// Hands out what was leased, and gives back the places that were not used.
+    pub(super) fn hand_out(
+        self,
+        rows: &[SubmitRow],
+        leased: &[Leased],
+        dispatcher: &Arc<Dispatcher>,
+        signals: &Arc<Signals>,
+    ) {
+        let mut seated: HashMap<TaskId, (&SubmitRow, Place)> = rows
+            .iter()
+            .zip(self.0)
+            .filter_map(|(row, seat)| Some((row.id, (row, seat?))))
+            .collect();
+        let mut by_session: HashMap<SessionId, (Arc<Session>, Vec<Assignment>)> = HashMap::new();
+        for task in leased {
+            let Some((row, place)) = seated.remove(&task.id) else { continue };
+            by_session
+                .entry(place.session.id)
+                .or_insert_with(|| (place.session, Vec::new()))
+                .1
+                .push(assignment(row, task));
+        }
+        for (session, mut tasks) in by_session.into_values() {
+            tasks.sort_by_key(|task| task.task);
+            dispatcher.hand_over(&session, tasks, signals);
+        }
+        give_back(&seated.into_values().map(|(_, place)| place).collect::<Vec<_>>());
+    }
+
+    /// Nothing was written, or nobody knows whether it was.
+    pub(super) fn abandon(self, may_have_committed: bool) {
+        let places: Vec<Place> = self.0.into_iter().flatten().collect();
+        if may_have_committed {
+            start_over(&places);
+        }
+        give_back(&places);
+    }
+}
+
+fn assignment(row: &SubmitRow, leased: &Leased) -> Assignment {
+    let task = &row.task;
+    Assignment {
+        task: row.id,
+        attempt: 1,
+        tries: 1,
+        max_attempts: task.retry.clone().unwrap_or_default().max_attempts,
+        queue: task.queue.clone(),
+        kind: task.kind.clone(),
+        version: task.version.clone(),
+        payload: task.payload.clone(),
+        deadline: leased.deadline_at,
+        created_at: leased.started_at,
+        labels: task.labels.clone(),
+        traceparent: task.traceparent.clone(),
+        progress: None,
+        checkpoint: bytes::Bytes::new(),
+    }
+}
