@@ -12,6 +12,7 @@ mod lateness;
 mod leader;
 mod lease;
 mod list;
+mod marks;
 mod pooler;
 mod process;
 mod queues;

@@ -40,7 +40,8 @@ held as (
            tries, flags, (select now from clock), timeout_ms, deadline_at, give_up_at
     from numbered
 )
-select n.id, n.lane, n.slot, n.priority, n.run_at, n.attempt, n.tries, n.deadline_at,
+select n.id, n.lane, n.slot, n.priority, n.run_at, n.attempt, n.tries,
+       (select now from clock) as started_at, n.deadline_at,
        t.payload, t.content_type, t.retry, t.labels, t.traceparent, t.created_at,
        p.seq as progress_seq, p.current as progress_current, p.total as progress_total,
        p.message as progress_message, p.reported_at as progress_reported_at, p.checkpoint

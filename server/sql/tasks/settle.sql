@@ -64,7 +64,7 @@ soon as (
     from gone
     where state is null and due_at <= (select now from clock)
 )
-select id, lane, attempt,
+select id, lane, attempt, run_at,
        coalesce(state, case when due_at > (select now from clock) then waiting else 2::int2 end)
            as state
 from gone

@@ -20,4 +20,4 @@ moved as (
            expire_at, give_up_at
     from due
 )
-select id, lane, attempt from due
+select id, lane, attempt, run_at from due

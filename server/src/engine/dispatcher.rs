@@ -6,17 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::marks::{FULL_LOOK, Marks};
 use super::pool::{Abilities, Place, Pool, give_back};
 use super::registry::Registry;
 use super::session::Session;
 use super::signals::Signals;
 use crate::domain::{
-    Assignment, AttemptOutcome, AttemptRef, SessionId, TaskId, TaskState, Verdict, limits, revision,
+    Assignment, AttemptOutcome, AttemptRef, SessionId, TaskId, TaskState, Verdict, revision,
 };
-use crate::store::{Claimed, Lease, Pair, Settlement, Slot, Store};
+use crate::store::{Claimed, Lease, Settlement, Slot, Store};
 
 /// Most tasks in one claim.
 const LARGEST_CLAIM: usize = 500;
@@ -24,11 +26,21 @@ const LARGEST_CLAIM: usize = 500;
 /// its own is not spent on single tasks.
 const FAIR_TURNS: usize = 8;
 
+/// How to claim.
+#[derive(Debug, Clone, Copy)]
+struct How {
+    /// What has waited longest, whatever its priority.
+    oldest_first: bool,
+    /// Without marks.
+    is_full: bool,
+}
+
 /// Knows the connected workers and leases for them.
 #[derive(Debug)]
 pub struct Dispatcher {
     store: Store,
     registry: Arc<Registry>,
+    marks: Marks,
     pools: Mutex<HashMap<Abilities, Arc<Pool>>>,
     sessions: Mutex<HashMap<SessionId, Arc<Session>>>,
     poll_interval: Duration,
@@ -48,6 +60,7 @@ impl Dispatcher {
         Self {
             store,
             registry,
+            marks: Marks::default(),
             pools: Mutex::default(),
             sessions: Mutex::default(),
             poll_interval,
@@ -123,6 +136,14 @@ impl Dispatcher {
         }
     }
 
+    /// Tasks came back to these lanes; the oldest of each has this place in line.
+    pub fn returned(&self, lanes: &HashMap<i32, Timestamp>) {
+        for (lane, oldest) in lanes {
+            self.marks.lower(*lane, *oldest);
+        }
+        self.wake(&lanes.keys().copied().collect());
+    }
+
     /// Wakes every loop.
     pub fn wake_all(&self) {
         for pool in lock(&self.pools).values() {
@@ -155,6 +176,7 @@ impl Dispatcher {
     async fn lease_for(self: Arc<Self>, pool: Arc<Pool>, signals: Arc<Signals>) {
         // Tasks leased by priority since what waited longest had its turn.
         let mut debt = 0;
+        let mut full_look_at = Instant::now();
         loop {
             // Register before looking, so that a wake-up in between is not lost.
             let mut woken = pin!(pool.wake.notified());
@@ -166,16 +188,22 @@ impl Dispatcher {
             let mut places = if may_find { pool.reserve(LARGEST_CLAIM) } else { Vec::new() };
             if !places.is_empty() {
                 pool.begin_look();
+                let is_full = Instant::now() >= full_look_at;
+                if is_full {
+                    full_look_at = Instant::now() + FULL_LOOK;
+                }
                 let wanted = places.len();
                 let aged = debt / self.fair_share;
                 if aged >= FAIR_TURNS {
                     let rest = places.split_off(aged.min(wanted));
                     debt -= places.len() * self.fair_share;
-                    self.lease(&pool, places, true, &signals).await;
+                    let how = How { oldest_first: true, is_full };
+                    self.lease(&pool, places, how, &signals).await;
                     places = rest;
                 }
                 let by_priority = places.len();
-                let leased = self.lease(&pool, places, false, &signals).await;
+                let how = How { oldest_first: false, is_full };
+                let leased = self.lease(&pool, places, how, &signals).await;
                 let found_all = leased.is_some_and(|leased| leased < by_priority);
                 pool.end_look(found_all);
                 if leased == Some(by_priority) && by_priority > 0 {
@@ -216,7 +244,7 @@ impl Dispatcher {
         &self,
         pool: &Pool,
         places: Vec<Place>,
-        oldest_first: bool,
+        how: How,
         signals: &Signals,
     ) -> Option<usize> {
         let lanes = pool.lanes_in_turn();
@@ -224,15 +252,9 @@ impl Dispatcher {
             give_back(&places);
             return Some(0);
         }
-        let highest = i16::try_from(limits::PRIORITY).unwrap_or(i16::MAX);
-        let pairs: Vec<Pair> = (0..=highest)
-            .rev()
-            .flat_map(|priority| {
-                lanes.iter().map(move |&lane| Pair { lane, priority, mark: Timestamp::UNIX_EPOCH })
-            })
-            .collect();
+        let look = self.marks.look(&lanes, how.is_full);
         let slots: Vec<Slot<'_>> = places.iter().map(Place::slot).collect();
-        let claimed = match self.store.claim(&pairs, &slots, oldest_first).await {
+        let claimed = match self.store.claim(&look.pairs, &slots, how.oldest_first).await {
             Ok(claimed) => claimed,
             Err(error) => {
                 tracing::warn!(%error, may_be_done = error.may_have_committed(), "failed to lease");
@@ -244,6 +266,7 @@ impl Dispatcher {
                 return None;
             }
         };
+        self.marks.raise(&look, &claimed);
         let count = claimed.len();
         let changed: Vec<(TaskId, i32, i64)> = claimed
             .iter()

@@ -3,11 +3,12 @@
 //!
 //! A hint may be lost: every receiver also looks by itself.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,9 @@ pub(super) struct Message {
     /// Lanes in which tasks became ready.
     #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
     pub lanes: Vec<i32>,
+    /// Lanes to which tasks came back, with the place in line of the oldest, in seconds since 1970.
+    #[serde(rename = "o", default, skip_serializing_if = "Vec::is_empty")]
+    pub returned: Vec<(i32, i64)>,
     /// Tasks that changed, with their lanes.
     #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<(Uuid, i32)>,
@@ -54,6 +58,7 @@ pub(super) struct Message {
 #[derive(Debug, Default)]
 struct Waiting {
     lanes: HashSet<i32>,
+    returned: HashMap<i32, Timestamp>,
     tasks: HashSet<(TaskId, i32)>,
     cancels: Vec<(SessionId, AttemptRef)>,
     more: bool,
@@ -100,6 +105,18 @@ impl Hints {
     pub fn lanes(&self, lanes: HashSet<i32>) {
         if self.has_others.load(Ordering::Relaxed) {
             self.add(|waiting| waiting.lanes.extend(lanes));
+        }
+    }
+
+    /// Tasks came back to these lanes; the oldest of each has this place in line.
+    pub fn returned(&self, lanes: HashMap<i32, Timestamp>) {
+        if self.has_others.load(Ordering::Relaxed) {
+            self.add(|waiting| {
+                for (lane, place) in lanes {
+                    let oldest = waiting.returned.entry(lane).or_insert(place);
+                    *oldest = place.min(*oldest);
+                }
+            });
         }
     }
 
@@ -176,6 +193,11 @@ impl Hints {
         for lanes in lanes.chunks(LANES) {
             add(Message { lanes: lanes.to_vec(), ..empty.clone() });
         }
+        let returned: Vec<(i32, i64)> =
+            waiting.returned.into_iter().map(|(lane, place)| (lane, place.as_second())).collect();
+        for returned in returned.chunks(LANES) {
+            add(Message { returned: returned.to_vec(), ..empty.clone() });
+        }
         for tasks in tasks.chunks(TASKS) {
             add(Message { tasks: tasks.to_vec(), ..empty.clone() });
         }
@@ -199,6 +221,12 @@ mod tests {
         let message = Message {
             replica: Uuid::max(),
             tasks: vec![(Uuid::max(), i32::MIN); TASKS],
+            ..Message::default()
+        };
+        assert!(serde_json::to_string(&message).unwrap().len() < 8_000);
+        let message = Message {
+            replica: Uuid::max(),
+            returned: vec![(i32::MIN, i64::from(i32::MIN)); LANES],
             ..Message::default()
         };
         assert!(serde_json::to_string(&message).unwrap().len() < 8_000);

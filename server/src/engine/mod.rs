@@ -8,6 +8,7 @@ mod express;
 mod firing;
 mod hints;
 mod ids;
+mod marks;
 mod outbox;
 mod pool;
 mod queues;

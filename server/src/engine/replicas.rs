@@ -1,9 +1,10 @@
 //! Knowing the other replicas and hearing their hints.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -150,7 +151,14 @@ impl Replicas {
         if message.schedules {
             self.leader.notify_one();
         }
-        let lanes: HashSet<i32> = message.lanes.into_iter().collect();
+        let mut lanes: HashSet<i32> = message.lanes.into_iter().collect();
+        let returned: HashMap<i32, Timestamp> = message
+            .returned
+            .into_iter()
+            .map(|(lane, at)| (lane, Timestamp::from_second(at).unwrap_or(Timestamp::UNIX_EPOCH)))
+            .collect();
+        self.dispatcher.returned(&returned);
+        lanes.extend(returned.into_keys());
         if lanes.iter().any(|lane| self.registry.peek(*lane).is_none())
             && let Err(error) = self.registry.refresh(false).await
         {

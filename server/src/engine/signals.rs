@@ -1,8 +1,9 @@
 //! What the parts tell each other after a commit: only hints, since every loop also looks by itself.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::dispatcher::Dispatcher;
@@ -56,10 +57,15 @@ impl Signals {
     /// These tasks were moved: wakes who waits for them, and shows them to who watches.
     pub fn moved(&self, tasks: &[Ended]) {
         use crate::domain::TaskState::{Ready, Retrying, Scheduled};
-        let ready: HashSet<i32> =
-            tasks.iter().filter(|task| task.state == Ready).map(|task| task.lane).collect();
-        if !ready.is_empty() {
-            self.ready(ready);
+        let mut returned: HashMap<i32, Timestamp> = HashMap::new();
+        for task in tasks.iter().filter(|task| task.state == Ready) {
+            let run_at = task.run_at.unwrap_or(Timestamp::UNIX_EPOCH);
+            let oldest = returned.entry(task.lane).or_insert(run_at);
+            *oldest = run_at.min(*oldest);
+        }
+        if !returned.is_empty() {
+            self.dispatcher.returned(&returned);
+            self.hints.returned(returned);
         }
         if tasks.iter().any(|task| matches!(task.state, Scheduled | Retrying)) {
             self.scheduled();

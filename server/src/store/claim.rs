@@ -48,6 +48,8 @@ pub struct Claimed {
     pub attempt: u32,
     /// Tries that count, this one included.
     pub tries: u32,
+    /// When the attempt began.
+    pub started_at: Timestamp,
     /// When the attempt ends by itself.
     pub deadline_at: Option<Timestamp>,
     /// Input.
@@ -101,6 +103,7 @@ impl Store {
                 run_at: time(row, "run_at")?,
                 attempt: count(row, "attempt")?,
                 tries: count(row, "tries")?,
+                started_at: time(row, "started_at")?,
                 deadline_at: maybe_time(row, "deadline_at")?,
                 payload: rows::payload(row, "payload", "content_type")?.unwrap_or_default(),
                 retry: rows::retry(row)?,

@@ -58,6 +58,8 @@ pub struct Ended {
     pub attempt: u32,
     /// What the task is now.
     pub state: TaskState,
+    /// If it is ready: its `run_at`, by which it stands in line.
+    pub run_at: Option<Timestamp>,
 }
 
 /// How an attempt that is no longer held has ended.
@@ -75,7 +77,17 @@ pub(super) fn ended(row: &sqlx::postgres::PgRow) -> Result<Ended, rows::Corrupt>
         lane: get(row, "lane")?,
         attempt: count(row, "attempt")?,
         state: state(row)?,
+        run_at: None,
     })
+}
+
+fn settled(row: &sqlx::postgres::PgRow) -> Result<Ended, rows::Corrupt> {
+    let ended = ended(row)?;
+    let run_at = match ended.state {
+        TaskState::Ready => Some(rows::time(row, "run_at")?),
+        _ => None,
+    };
+    Ok(Ended { run_at, ..ended })
 }
 
 pub(super) fn number(attempt: u32) -> i32 {
@@ -165,7 +177,7 @@ impl Store {
                 each.map(|s| s.result.as_ref().and_then(|r| r.content_type.as_deref()))
                     .collect::<Vec<_>>(),
             );
-        all(&self.hot_rows(statement).await?, ended)
+        all(&self.hot_rows(statement).await?, settled)
     }
 
     /// What a verdict on these attempts depends on. Attempts that are not running are left out.

@@ -7,7 +7,7 @@ use sqlx::query;
 use uuid::Uuid;
 
 use super::finish::{Ended, Lease, ended};
-use super::rows::{all, count, get};
+use super::rows::{all, count, get, time};
 use super::submit::milliseconds;
 use super::{Error, Store, statements as sql};
 use crate::domain::{AttemptRef, Retention, SessionId, TaskId, TaskState};
@@ -59,6 +59,7 @@ impl Store {
                 lane: get(row, "lane")?,
                 attempt: count(row, "attempt")?,
                 state: TaskState::Ready,
+                run_at: Some(time(row, "run_at")?),
             })
         })
     }
