@@ -1,6 +1,6 @@
 -- tasks/complete: ends attempts that succeeded. What is not returned was not held any more.
--- $1 now; one array element an attempt: $2 id, $3 namespace, $4 session, $5 attempt, $6 result,
--- $7 content_type. The delete is the fence; ids are found through the primary key whatever the
+-- $1 now; one array element an attempt, or an empty array where all are null: $2 id, $3 namespace,
+-- $4 session, $5 attempt, $6 result, $7 content_type. The delete is the fence; ids are found through the primary key whatever the
 -- statistics say.
 with input as materialized (
     select * from unnest($2::uuid[], $3::int4[], $4::uuid[], $5::int4[], $6::bytea[], $7::text[])

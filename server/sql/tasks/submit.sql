@@ -1,15 +1,16 @@
 -- tasks/submit: writes new tasks and puts each where it belongs: inflight, if a worker is free for it,
 -- else ready, or scheduled if it starts later. Answers with those that were leased.
--- $1 now; then one array element a task: $2 id, $3 namespace, $4 lane, $5 priority, $6 run_at (null:
--- now), $7 delay_ms (null: none), $8 payload, $9 content_type, $10 expire_at, $11 attempt_timeout_ms,
--- $12 total_timeout_ms, $13 retry, $14 labels, $15 unique_key, $16 idempotency_key, $17 traceparent,
--- $18 retry_of, $19 flags, $20 $21 session and worker name of the free worker (null: none).
+-- $1 now; then one array element a task, or an empty array where all are null: $2 id, $3 namespace,
+-- $4 lane, $5 priority, $6 run_at (null: now), $7 delay_ms (null: none), $8 payload, $9 content_type,
+-- $10 expire_at, $11 attempt_timeout_ms, $12 total_timeout_ms, $13 retry, $14 labels, $15 unique_key,
+-- $16 idempotency_key, $17 traceparent, $18 retry_of, $19 flags (null: 0), $20 $21 session and worker
+-- name of the free worker (null: none).
 with input as materialized (
     select u.id, u.namespace, u.lane, u.priority, a.now as created_at,
            greatest(coalesce(u.run_at, a.now + u.delay_ms * interval '1 ms', a.now), a.now) as run_at,
            u.payload, u.content_type, u.expire_at, u.attempt_timeout_ms, u.total_timeout_ms,
-           u.retry, u.labels, u.unique_key, u.idempotency_key, u.traceparent, u.retry_of, u.flags,
-           u.session, u.worker
+           u.retry, u.labels, u.unique_key, u.idempotency_key, u.traceparent, u.retry_of,
+           coalesce(u.flags, 0::int2) as flags, u.session, u.worker
     from (select coalesce($1::timestamptz, now()) as now) a,
          unnest($2::uuid[], $3::int4[], $4::int4[], $5::int2[], $6::timestamptz[], $7::int8[],
                 $8::bytea[], $9::text[], $10::timestamptz[], $11::int8[], $12::int8[],

@@ -8,6 +8,7 @@ use sqlx::query;
 use sqlx::types::Json;
 
 use super::rows::{self, all, count, get, state};
+use super::submit::sparse;
 use super::{Error, Store, statements as sql};
 use crate::domain::{
     AttemptOutcome, AttemptRef, Payload, ProgressReport, SessionId, TaskError, TaskId, TaskState,
@@ -111,7 +112,7 @@ impl Store {
                     .map(|s| (!s.result.is_none()).then_some(s.result.data.as_ref()))
                     .collect::<Vec<_>>(),
             )
-            .bind(successes.iter().map(|s| s.result.content_type.as_deref()).collect::<Vec<_>>());
+            .bind(sparse(successes.iter().map(|s| s.result.content_type.as_deref())));
         all(&self.hot_rows(statement).await?, ended)
     }
 

@@ -2,6 +2,7 @@
 //! nothing; every statement carries its own condition.
 
 mod claim;
+mod connections;
 mod error;
 mod finish;
 mod firing;
@@ -24,8 +25,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::migrate::Migrate as _;
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{Connection as _, Postgres};
 
@@ -44,6 +44,8 @@ pub use submit::{Keyed, Leased, Row as SubmitRow};
 pub use tasks::{CancelRow, ListRows, TaskRow};
 pub use upkeep::{Overdue, PruneRound, RetentionRow};
 pub use watch::{Horizon, RevisionRow};
+
+use connections::Connections;
 
 use crate::clock::Clock;
 
@@ -67,8 +69,8 @@ pub struct Settings {
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    hot: PgPool,
-    read: PgPool,
+    hot: Connections,
+    read: Connections,
     settings: Arc<Settings>,
     clock: Arc<dyn Clock>,
 }
@@ -101,8 +103,8 @@ impl Store {
         // Reading goes by id and keyset: index look-ups from the inside out.
         let read = options.options([("enable_hashjoin", "off")]);
         Ok(Self {
-            hot: pool(&settings, settings.hot_connections, hot),
-            read: pool(&settings, settings.read_connections, read),
+            hot: Connections::new(hot, settings.hot_connections, settings.acquire_timeout),
+            read: Connections::new(read, settings.read_connections, settings.acquire_timeout),
             settings: Arc::new(settings),
             clock,
         })
@@ -135,40 +137,31 @@ impl Store {
     }
 
     /// Runs one statement as its own transaction.
-    async fn rows(&self, pool: &PgPool, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
-        let mut connection = pool.acquire().await.map_err(Error::before)?;
+    async fn rows(
+        &self,
+        from: &Connections,
+        statement: Statement<'_>,
+    ) -> Result<Vec<PgRow>, Error> {
+        let mut held = from.acquire().await?;
         let limit = self.settings.statement_timeout + Duration::from_secs(1);
-        match tokio::time::timeout(limit, statement.fetch_all(&mut *connection)).await {
-            Ok(answer) => answer.map_err(Error::during),
-            Err(_) => {
-                abandon(connection);
-                Err(Error::Unknown(None))
+        match tokio::time::timeout(limit, statement.fetch_all(&mut held.connection)).await {
+            Ok(Ok(rows)) => {
+                held.release();
+                Ok(rows)
             }
+            Ok(Err(error)) => {
+                let error = Error::during(error);
+                match error {
+                    Error::Collision(_) | Error::Refused(_) => held.release(),
+                    Error::Unavailable(_) | Error::Corrupt(_) => {}
+                    Error::Unknown(_) => from.distrust(),
+                }
+                Err(error)
+            }
+            // The socket is dropped: nobody knows what it is doing.
+            Err(_) => Err(Error::Unknown(None)),
         }
     }
-}
-
-/// Drops the socket of a connection that did not answer; the pool will open another one.
-fn abandon(connection: PoolConnection<Postgres>) {
-    drop(connection.detach());
-}
-
-fn pool(settings: &Settings, size: u32, options: PgConnectOptions) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(size)
-        .acquire_timeout(settings.acquire_timeout)
-        .idle_timeout(Duration::from_secs(600))
-        // A ping before each use would double the round trips; one after a pause is enough.
-        .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
-            Box::pin(async move {
-                if meta.idle_for > Duration::from_secs(2) {
-                    connection.ping().await?;
-                }
-                Ok(true)
-            })
-        })
-        .connect_lazy_with(options)
 }
 
 /// Brings the schema of a database up to this version, and answers with what was applied. Safe to run

@@ -294,7 +294,8 @@ impl Store {
         key: Option<&super::submit::Row>,
         hash: &[u8],
     ) -> Result<Option<ByHandAnswer>, Error> {
-        let mut tx = self.hot.begin().await.map_err(Error::before)?;
+        let mut held = self.hot.acquire().await?;
+        let mut tx = held.begin().await?;
         let mut existing = None;
         if let Some(row) = key {
             let answers = self
@@ -304,6 +305,7 @@ impl Store {
         }
         if let Some(keyed) = existing {
             tx.rollback().await.map_err(Error::during)?;
+            held.release();
             return Ok(Some(ByHandAnswer::Earlier(keyed)));
         }
         let found = query(sql::SCHEDULES_BY_HAND)
@@ -321,6 +323,7 @@ impl Store {
             .map_err(Error::during)?;
         if found.is_empty() {
             tx.rollback().await.map_err(Error::during)?;
+            held.release();
             return Ok(None);
         }
         let fired = all(&found, |row| {
@@ -329,6 +332,7 @@ impl Store {
             Ok(maybe_time(row, "nominal")?.zip(task).map(|(nominal, task)| (nominal, task, now)))
         })?;
         tx.commit().await.map_err(Error::during)?;
+        held.release();
         Ok(Some(ByHandAnswer::Fired(fired.into_iter().flatten().collect())))
     }
 

@@ -69,7 +69,8 @@ impl Store {
         replica: Uuid,
         lease: Duration,
     ) -> Result<Option<Resumed>, Error> {
-        let mut tx = self.hot.begin().await.map_err(Error::before)?;
+        let mut held = self.hot.acquire().await?;
+        let mut tx = held.begin().await?;
         open(self, id, namespace, hello, replica, lease)
             .execute(&mut *tx)
             .await
@@ -86,6 +87,7 @@ impl Store {
             .map_err(Error::during)?;
         if rows.is_empty() {
             tx.rollback().await.map_err(Error::during)?;
+            held.release();
             return Ok(None);
         }
         let found = all(&rows, |row| {
@@ -95,6 +97,7 @@ impl Store {
             Ok(Some((attempt, is_moved, get::<bool>(row, "is_cancelling")?)))
         })?;
         tx.commit().await.map_err(Error::during)?;
+        held.release();
         let mut resumed = Resumed::default();
         for (attempt, is_moved, is_cancelling) in found.into_iter().flatten() {
             if is_moved {

@@ -119,7 +119,8 @@ impl Store {
         hashes: &[Vec<u8>],
         atomic: bool,
     ) -> Result<(Vec<Keyed>, Vec<TaskId>), Error> {
-        let mut tx = self.hot.begin().await.map_err(Error::before)?;
+        let mut held = self.hot.acquire().await?;
+        let mut tx = held.begin().await?;
         let mut answers = self.claim_idempotency(&mut tx, rows, hashes).await?;
         let mut replaced = Vec::new();
         for (row, answer) in rows.iter().zip(&mut answers) {
@@ -144,6 +145,7 @@ impl Store {
         };
         if atomic && answers.iter().any(conflict) {
             tx.rollback().await.map_err(Error::during)?;
+            held.release();
             return Ok((answers, Vec::new()));
         }
         let submitted: Vec<&Row> = rows
@@ -157,6 +159,7 @@ impl Store {
             statement.execute(&mut *tx).await.map_err(Error::during)?;
         }
         tx.commit().await.map_err(Error::during)?;
+        held.release();
         Ok((answers, replaced))
     }
 
@@ -293,6 +296,10 @@ impl Store {
         fn column<'r, T>(rows: &[&'r Row], value: impl Fn(&'r Row) -> T) -> Vec<T> {
             rows.iter().map(|row| value(row)).collect()
         }
+        /// A column that few tasks need.
+        fn rare<'r, T>(rows: &[&'r Row], value: impl Fn(&'r Row) -> Option<T>) -> Vec<Option<T>> {
+            sparse(rows.iter().map(|row| value(row)))
+        }
         let seats = (0..rows.len()).map(|n| slots.get(n).and_then(Option::as_ref));
         query(sql::TASKS_SUBMIT)
             .bind(self.now())
@@ -300,32 +307,36 @@ impl Store {
             .bind(column(rows, |r| r.namespace))
             .bind(column(rows, |r| r.lane))
             .bind(column(rows, |r| i16::from(r.task.priority)))
-            .bind(column(rows, |r| match r.task.start {
+            .bind(rare(rows, |r| match r.task.start {
                 Start::At(time) => Some(time.to_sqlx()),
                 Start::Now | Start::After(_) => None,
             }))
-            .bind(column(rows, |r| match r.task.start {
+            .bind(rare(rows, |r| match r.task.start {
                 Start::After(delay) => Some(milliseconds(delay)),
                 Start::Now | Start::At(_) => None,
             }))
             .bind(column(rows, |r| r.task.payload.data.as_ref()))
-            .bind(column(rows, |r| r.task.payload.content_type.as_deref()))
-            .bind(column(rows, |r| r.task.expire_at.map(|time| time.to_sqlx())))
-            .bind(column(rows, |r| r.task.attempt_timeout.map(milliseconds)))
-            .bind(column(rows, |r| r.task.total_timeout.map(milliseconds)))
-            .bind(column(rows, |r| r.task.retry.as_ref().map(Json)))
-            .bind(column(rows, |r| (!r.task.labels.is_empty()).then_some(Json(&r.task.labels))))
-            .bind(column(rows, |r| r.task.unique_key.as_deref()))
-            .bind(column(rows, |r| r.task.idempotency_key.as_deref()))
-            .bind(column(rows, |r| r.task.traceparent.as_deref()))
-            .bind(column(rows, |r| r.task.retry_of.map(|id| id.0)))
-            .bind(column(rows, |r| match r.task.unique_key {
-                Some(_) => HOLDS_UNIQUE_KEY,
-                None => 0,
-            }))
-            .bind(seats.clone().map(|seat| seat.map(|slot| slot.session.0)).collect::<Vec<_>>())
-            .bind(seats.map(|seat| seat.map(|slot| slot.worker)).collect::<Vec<_>>())
+            .bind(rare(rows, |r| r.task.payload.content_type.as_deref()))
+            .bind(rare(rows, |r| r.task.expire_at.map(|time| time.to_sqlx())))
+            .bind(rare(rows, |r| r.task.attempt_timeout.map(milliseconds)))
+            .bind(rare(rows, |r| r.task.total_timeout.map(milliseconds)))
+            .bind(rare(rows, |r| r.task.retry.as_ref().map(Json)))
+            .bind(rare(rows, |r| (!r.task.labels.is_empty()).then_some(Json(&r.task.labels))))
+            .bind(rare(rows, |r| r.task.unique_key.as_deref()))
+            .bind(rare(rows, |r| r.task.idempotency_key.as_deref()))
+            .bind(rare(rows, |r| r.task.traceparent.as_deref()))
+            .bind(rare(rows, |r| r.task.retry_of.map(|id| id.0)))
+            .bind(rare(rows, |r| r.task.unique_key.as_ref().map(|_| HOLDS_UNIQUE_KEY)))
+            .bind(sparse(seats.clone().map(|seat| seat.map(|slot| slot.session.0))))
+            .bind(sparse(seats.map(|seat| seat.map(|slot| slot.worker))))
     }
+}
+
+/// An array for `unnest`, empty if it would hold nulls alone: `unnest` fills it up with them, and an
+/// array of 500 nulls costs the database as much as one of 500 values.
+pub(super) fn sparse<T>(values: impl Iterator<Item = Option<T>>) -> Vec<Option<T>> {
+    let values: Vec<Option<T>> = values.collect();
+    if values.iter().all(Option::is_none) { Vec::new() } else { values }
 }
 
 /// Whole milliseconds; limits on input keep them far below the largest.
