@@ -61,8 +61,9 @@ impl App {
         if let Some(wanted) = config.server.metrics_listen {
             let listener = rpc::bind(wanted).await?;
             tracing::info!(address = %listener.local_addr()?, "serving metrics");
-            let (leadership, stop) = (engine.leadership.clone(), edge.token());
-            edge.spawn("metrics", metrics::serve(listener, leadership, stop));
+            let (leadership, bloat) = (engine.leadership.clone(), engine.bloat.clone());
+            let sources = metrics::Sources { leadership, bloat };
+            edge.spawn("metrics", metrics::serve(listener, sources, edge.token()));
         }
         tracing::info!(%address, "serving");
         let grace = config.server.shutdown_grace;

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::leader::{Role, Status};
+use crate::store::Bloat;
 
 /// Most connections at once.
 const CONNECTIONS: usize = 32;
@@ -24,13 +25,30 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The text format of Prometheus.
 const FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
+/// What metrics are made of.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// What this replica does about leadership.
+    pub leadership: watch::Receiver<Status>,
+    /// Dead rows, and what keeps them.
+    pub bloat: watch::Receiver<Bloat>,
+}
+
+impl Sources {
+    fn text(&self) -> String {
+        let mut text = leadership(&self.leadership.borrow());
+        text.push_str(&bloat(&self.bloat.borrow()));
+        text
+    }
+}
+
 /// Serves `/metrics` until stopped.
 ///
 /// # Errors
 /// If the listener breaks.
 pub async fn serve(
     listener: TcpListener,
-    leadership: watch::Receiver<Status>,
+    sources: Sources,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut connections = JoinSet::new();
@@ -41,10 +59,10 @@ pub async fn serve(
             accepted = listener.accept(), if connections.len() < CONNECTIONS => accepted?.0,
         };
         while connections.try_join_next().is_some() {}
-        let leadership = leadership.clone();
+        let sources = sources.clone();
         connections.spawn(async move {
             let answer = service_fn(move |request| {
-                let answer = answer(&request, &leadership.borrow());
+                let answer = answer(&request, &sources);
                 std::future::ready(Ok::<_, Infallible>(answer))
             });
             hyper::server::conn::http1::Builder::new()
@@ -58,9 +76,9 @@ pub async fn serve(
     }
 }
 
-fn answer(request: &Request<Incoming>, status: &Status) -> Response<Full<Bytes>> {
+fn answer(request: &Request<Incoming>, sources: &Sources) -> Response<Full<Bytes>> {
     let (code, text) = match (request.method(), request.uri().path()) {
-        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, text(status)),
+        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, sources.text()),
         (&Method::GET | &Method::HEAD, _) => {
             (StatusCode::NOT_FOUND, "metrics are at /metrics\n".to_owned())
         }
@@ -72,8 +90,8 @@ fn answer(request: &Request<Incoming>, status: &Status) -> Response<Full<Bytes>>
     response
 }
 
-/// All metrics.
-fn text(status: &Status) -> String {
+/// Metrics of leadership.
+fn leadership(status: &Status) -> String {
     let (is_leader, epoch) = match status.role {
         Role::Leader { epoch, .. } => (1, epoch),
         Role::Starting | Role::Standby | Role::Refused { .. } => (0, 0),
@@ -99,6 +117,38 @@ fn text(status: &Status) -> String {
     text
 }
 
+/// Metrics of the hot tables. Nothing before they were looked at for the first time.
+fn bloat(bloat: &Bloat) -> String {
+    let mut text = String::new();
+    if bloat.tables.is_empty() {
+        return text;
+    }
+    for (name, help, value) in [
+        (
+            "database_oldest_snapshot_seconds",
+            "Age of the oldest transaction that holds a snapshot in this database.",
+            bloat.snapshot_age.as_secs_f64(),
+        ),
+        (
+            "database_oldest_xmin_transactions",
+            "How many transactions ago the oldest one began whose dead rows are kept.",
+            // Transaction numbers have 32 bits.
+            f64::from(u32::try_from(bloat.xmin_age).unwrap_or(u32::MAX)),
+        ),
+    ] {
+        let name = format!("bellringer_{name}");
+        writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}").ok();
+    }
+    let name = "bellringer_database_dead_rows";
+    writeln!(text, "# HELP {name} Rows of a hot table that are dead and still there, roughly.")
+        .ok();
+    writeln!(text, "# TYPE {name} gauge").ok();
+    for table in &bloat.tables {
+        writeln!(text, "{name}{{table=\"{}\"}} {}", table.table, table.dead).ok();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,7 +156,7 @@ mod tests {
     #[test]
     fn a_replica_that_cannot_lead_says_so() {
         let role = Role::Refused { reason: "a pooler".to_owned() };
-        let told = text(&Status { role, terms: 3, lost: 1 });
+        let told = leadership(&Status { role, terms: 3, lost: 1 });
         assert!(told.contains("\nbellringer_leader_refused 1\n"), "{told}");
         assert!(told.contains("\nbellringer_leader 0\n") && !told.contains("pooler"), "{told}");
         assert!(told.contains("# TYPE bellringer_leader_terms_total counter\n"), "{told}");

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod bloat;
 mod cancel;
 mod chaos;
 mod express;

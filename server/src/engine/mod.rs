@@ -24,6 +24,7 @@ mod settings;
 mod signals;
 mod submitter;
 mod upkeep;
+mod vacuuming;
 mod watch_hub;
 mod watcher;
 mod workers;
@@ -50,7 +51,7 @@ pub use workers::{Connection, Welcome, Workers};
 use crate::domain::task::Start;
 use crate::domain::{ListQuery, Namespace, NewTask, Selection, Task, TaskId, UniqueConflict, View};
 use crate::leader;
-use crate::store::{ClusterRow, ReplicaRow, Store};
+use crate::store::{Bloat, ClusterRow, ReplicaRow, Store};
 use crate::supervise::Stage;
 use cancelling::Cancelling;
 use dispatcher::Dispatcher;
@@ -63,6 +64,7 @@ use replicas::Replicas;
 use reporter::Reporter;
 use signals::Signals;
 use submitter::Submitter;
+use vacuuming::Vacuuming;
 use watch_hub::WatchHub;
 
 /// The handle that the edges hold.
@@ -76,6 +78,8 @@ pub struct Engine {
     pub schedules: Schedules,
     /// What this replica does about firing them.
     pub leadership: watch::Receiver<leader::Status>,
+    /// What of the hot tables is dead, as of the last look.
+    pub bloat: watch::Receiver<Bloat>,
     /// Upkeep; tests call its rounds themselves.
     pub upkeep: Arc<Upkeep>,
     /// How long leases live, and how often workers are to be heard.
@@ -186,6 +190,9 @@ impl Engine {
             name: settings.replica_name.clone(),
         });
 
+        let (seen, bloat) = watch::channel(Bloat::default());
+        let vacuuming = Arc::new(Vacuuming::new(store.clone(), seen));
+
         macro_rules! run {
             ($name:literal, $owner:expr, $method:ident) => {{
                 let (owner, stop) = ($owner.clone(), loops.token());
@@ -204,6 +211,7 @@ impl Engine {
         run!("promoting", upkeep, promote);
         run!("reaping", upkeep, reap);
         run!("pruning", upkeep, prune);
+        run!("vacuuming", vacuuming, run);
         run!("replicas", replicas, beat);
         run!("listening", replicas, listen);
 
@@ -211,6 +219,7 @@ impl Engine {
             queues: Queues::new(store, registry, signals.clone()),
             schedules,
             leadership,
+            bloat,
             workers,
             upkeep,
             settings,

@@ -1,6 +1,7 @@
 //! The only place with SQL: one function for each file under `sql/`, in domain types. Decides
 //! nothing; every statement carries its own condition.
 
+mod bloat;
 mod claim;
 mod connections;
 mod error;
@@ -29,6 +30,7 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{Connection as _, Postgres};
 
+pub use bloat::{Bloat, TableBloat};
 pub use claim::{Claimed, Pair, Slot};
 pub use error::Error;
 pub use finish::{Ended, Lease, Past, Settlement, Success};

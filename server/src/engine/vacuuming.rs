@@ -1,0 +1,102 @@
+//! Keeps the hot tables small where autovacuum is too slow for them: by default it looks once a minute,
+//! in which tens of thousands of tasks leave as many dead rows behind.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::store::{Bloat, Store, TableBloat};
+
+/// How often the tables are looked at.
+const EVERY: Duration = Duration::from_secs(10);
+/// Fewer dead rows than this are left to autovacuum.
+const MANY: u64 = 20_000;
+/// A vacuum reads the whole index, so that a large table is worth it only for this share of it.
+const SHARE: u64 = 20;
+/// A snapshot that is held for longer is worth a warning.
+const LONG: Duration = Duration::from_secs(300);
+
+/// Looks at the hot tables and vacuums them.
+#[derive(Debug)]
+pub(super) struct Vacuuming {
+    store: Store,
+    seen: watch::Sender<Bloat>,
+}
+
+impl Vacuuming {
+    /// Ready to run; `seen` tells others what it saw.
+    pub(super) fn new(store: Store, seen: watch::Sender<Bloat>) -> Self {
+        Self { store, seen }
+    }
+
+    /// Looks again and again, until stopped.
+    pub(super) async fn run(&self, stop: CancellationToken) {
+        let mut has_warned = false;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(EVERY) => {}
+            }
+            match self.round().await {
+                Ok(bloat) => {
+                    let is_long = bloat.snapshot_age > LONG;
+                    if is_long && !has_warned {
+                        tracing::warn!(
+                            age_seconds = bloat.snapshot_age.as_secs(),
+                            "a transaction holds an old snapshot: dead rows cannot be removed"
+                        );
+                    }
+                    has_warned = is_long;
+                }
+                Err(error) => tracing::debug!(%error, "failed to look after the hot tables"),
+            }
+        }
+    }
+
+    /// Looks once, and vacuums what needs it.
+    async fn round(&self) -> Result<Bloat, crate::store::Error> {
+        let bloat = self.store.bloat().await?;
+        for table in bloat.tables.iter().filter(|table| needs_vacuum(table, bloat.snapshot_age)) {
+            tracing::debug!(table = table.table, dead = table.dead, "vacuuming");
+            self.store.vacuum(table).await?;
+        }
+        self.seen.send_replace(bloat.clone());
+        Ok(bloat)
+    }
+}
+
+/// Whether a vacuum would remove much. What died after the oldest snapshot was taken has to stay, so if
+/// that snapshot is older than the last vacuum, another one finds nothing new to remove.
+fn needs_vacuum(table: &TableBloat, snapshot_age: Duration) -> bool {
+    table.dead >= MANY
+        && table.dead >= table.live / SHARE
+        && table.vacuumed.is_none_or(|ago| ago >= EVERY && ago > snapshot_age)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(dead: u64, live: u64, vacuumed: Option<u64>) -> TableBloat {
+        let vacuumed = vacuumed.map(Duration::from_secs);
+        TableBloat { table: "ready".to_owned(), dead, live, vacuumed }
+    }
+
+    #[test]
+    fn a_vacuum_comes_for_many_dead_rows_that_it_can_remove() {
+        let brief = Duration::from_millis(5);
+        for (table, snapshot_age, expected) in [
+            (table(19_999, 0, None), brief, false),
+            (table(20_000, 0, None), brief, true),
+            (table(20_000, 0, Some(5)), brief, false),
+            (table(20_000, 0, Some(30)), brief, true),
+            (table(20_000, 0, Some(30)), Duration::from_secs(60), false),
+            (table(20_000, 0, Some(90)), Duration::from_secs(60), true),
+            (table(20_000, 5_000_000, Some(90)), brief, false),
+            (table(250_000, 5_000_000, Some(90)), brief, true),
+        ] {
+            assert_eq!(needs_vacuum(&table, snapshot_age), expected, "{table:?} {snapshot_age:?}");
+        }
+    }
+}
