@@ -18,15 +18,19 @@
 {{- end }}
 
 {{/*
-A release that has had a database of its own choice must not wake up on an empty one, because an upgrade
-forgot a value. Without a cluster (`helm template`) nothing can be looked up, and nothing is refused.
+A release that was on another database must not wake up on that for trying out, because an upgrade forgot a
+value. Without a cluster (`helm template`) nothing can be looked up, and nothing is refused.
 */}}
 {{- define "bellringer.database.guard" -}}
-{{- if and .Release.IsUpgrade (eq (include "bellringer.database.kind" .) "trial") }}
-{{- $cluster := lookup "v1" "Namespace" "" .Release.Namespace }}
-{{- $before := lookup "v1" "Secret" .Release.Namespace (include "bellringer.postgres.name" .) }}
-{{- if and $cluster (not $before) }}
-{{- fail "this release used another database, and this upgrade names none: it would start on an empty one. Give the values of the database again (helm upgrade --reuse-values keeps them)" }}
+{{- if eq (include "bellringer.database.kind" .) "trial" }}
+{{- $running := lookup "apps/v1" "Deployment" .Release.Namespace (include "bellringer.fullname" .) }}
+{{- range dig "spec" "template" "spec" "containers" list $running }}
+{{- range .env }}
+{{- $secret := dig "valueFrom" "secretKeyRef" "name" "" . }}
+{{- if and (eq .name "BELLRINGER_DATABASE_URL") (ne $secret (include "bellringer.postgres.name" $)) }}
+{{- fail (printf "this release uses the database of the Secret %s, and this upgrade names none: it would go on with the one for trying out. Give the values of the database again (helm upgrade --reuse-values keeps them)" $secret) }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}

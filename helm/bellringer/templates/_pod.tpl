@@ -125,8 +125,8 @@ podAntiAffinity:
 {{- end }}
 
 {{- define "bellringer.topologySpread" -}}
-{{- $selector := dict "labelSelector" (dict "matchLabels" (include "bellringer.selector" (list . "server") | fromYaml)) }}
+{{- $ours := dict "matchLabels" (include "bellringer.selector" (list . "server") | fromYaml) }}
 {{- range .Values.topologySpreadConstraints }}
-- {{ merge (deepCopy .) $selector | toYaml | nindent 2 | trim }}
+- {{ set (deepCopy .) "labelSelector" (default $ours .labelSelector) | toYaml | nindent 2 | trim }}
 {{- end }}
 {{- end }}
