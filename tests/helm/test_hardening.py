@@ -104,12 +104,27 @@ class Hardening(unittest.TestCase):
             for rule in policy["ingress"]:
                 self.assertTrue(rule["ports"] and rule["from"], "open to everybody")
 
+    def test_the_trials_database_is_reached_by_the_server_only(self):
+        objects = chart.render(chart.load("trial-locked"))
+        labels = {part["app.kubernetes.io/component"]: part for _, part, _ in objects.pods()}
+        policy = objects.one("NetworkPolicy", "bellringer-postgres")["spec"]
+        self.assertTrue(chart.selects(policy["podSelector"]["matchLabels"], labels["postgres"]))
+        self.assertEqual(policy["egress"], [])
+        (rule,) = policy["ingress"]
+        (peer,) = rule["from"]
+        for part, let_in in (("server", True), ("postgres", False), ("test", False)):
+            self.assertEqual(chart.selects(peer["podSelector"]["matchLabels"], labels[part]), let_in)
+
     def test_with_egress_closed_the_server_reaches_names_and_its_database_only(self):
-        for name, to in (("trial-locked", "app.kubernetes.io/component"), ("cloudnativepg", "cnpg.io/cluster")):
-            dns, database = chart.render(chart.load(name)).one("NetworkPolicy")["spec"]["egress"]
+        trial, cnpg = chart.render(chart.load("trial-locked")), chart.render(chart.load("cloudnativepg"))
+        postgres = trial.one("StatefulSet", "bellringer-postgres")["spec"]["template"]["metadata"]["labels"]
+        cluster = {"cnpg.io/cluster": cnpg.of("Cluster")[0]["metadata"]["name"]}
+        for objects, pods in ((trial, postgres), (cnpg, cluster)):
+            dns, database = objects.one("NetworkPolicy")["spec"]["egress"]
             self.assertEqual({port["port"] for port in dns["ports"]}, {53})
             self.assertEqual([port["port"] for port in database["ports"]], [5432])
-            self.assertIn(to, database["to"][0]["podSelector"]["matchLabels"])
+            (peer,) = database["to"]
+            self.assertTrue(chart.selects(peer["podSelector"]["matchLabels"], pods))
         rules = chart.render(chart.load("network")).one("NetworkPolicy")["spec"]["egress"]
         self.assertEqual([port["port"] for port in rules[1]["ports"]], [5432, 6432])
         self.assertEqual(rules[1]["to"], [{"ipBlock": {"cidr": "10.20.0.0/16"}}])
