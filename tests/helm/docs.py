@@ -31,7 +31,7 @@ def comments(text: str) -> dict:
             continue
         key = re.match(r"( *)([A-Za-z_][A-Za-z0-9_]*):( |$)", line)
         if key:
-            parents[len(key[1]) // 2:] = [key[2]]
+            parents[len(key[1]) // 2 :] = [key[2]]
             if waiting:
                 found[tuple(parents)] = waiting
         elif waiting:
@@ -72,15 +72,20 @@ def table(values, explained) -> str:
 
 def schema_with(schema: dict, explained: dict) -> dict:
     """The schema with the comments as descriptions."""
+
     def describe(node, path):
         for key, inner in list(node.get("properties", {}).items()):
             comment = explained.get((*path, key))
             if comment:
                 # What stands beside a reference is ignored in this version of JSON Schema.
                 rest = {"allOf": [{"$ref": inner["$ref"]}]} if "$ref" in inner else inner
-                inner = {"description": comment, **{k: v for k, v in rest.items() if k != "description"}}
+                inner = {
+                    "description": comment,
+                    **{k: v for k, v in rest.items() if k != "description"},
+                }
                 node["properties"][key] = inner
             describe(inner, (*path, key))
+
     describe(schema, ())
     return schema
 

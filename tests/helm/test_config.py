@@ -17,7 +17,9 @@ AWAITED = {"server.health_listen", "tls.cert_file", "tls.key_file", "tls.client_
 
 
 def settings(tree):
-    return {f"{section}.{key}": value for section, keys in tree.items() for key, value in keys.items()}
+    return {
+        f"{section}.{key}": value for section, keys in tree.items() for key, value in keys.items()
+    }
 
 
 KNOWN = settings(DEFAULTS)
@@ -26,7 +28,9 @@ MISSING = sorted(AWAITED - set(KNOWN))
 
 def setUpModule():
     if MISSING:
-        print(f"\nSKIPPED checking {', '.join(MISSING)}: this server does not have them", flush=True)
+        print(
+            f"\nSKIPPED checking {', '.join(MISSING)}: this server does not have them", flush=True
+        )
 
 
 class Config(unittest.TestCase):
@@ -51,17 +55,26 @@ class Config(unittest.TestCase):
         if not program.exists():
             print("\nSKIPPED bellringer check-config: the server is not built", flush=True)
             self.skipTest("no server")
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("BELLRINGER")}
+        clean = {
+            key: value for key, value in os.environ.items() if not key.startswith("BELLRINGER")
+        }
         for text in self.each():
             tree = tomllib.loads(text)
-            lines = [line for line in text.splitlines()
-                     if not any(line.startswith(name.split(".")[1] + " =") for name in MISSING)
-                     and not (line == "[tls]" and "tls" not in DEFAULTS)]
+            lines = [
+                line
+                for line in text.splitlines()
+                if not any(line.startswith(name.split(".")[1] + " =") for name in MISSING)
+                and not (line == "[tls]" and "tls" not in DEFAULTS)
+            ]
             with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
                 file.write("\n".join(lines))
                 file.flush()
-                done = subprocess.run([program, "check-config", "--config", file.name],
-                                      env=clean, capture_output=True, text=True)
+                done = subprocess.run(
+                    [program, "check-config", "--config", file.name],
+                    env=clean,
+                    capture_output=True,
+                    text=True,
+                )
             self.assertEqual(done.returncode, 0, done.stderr)
             shown = settings(tomllib.loads(done.stdout))
             for name in ("server.listen", "server.shutdown_grace"):
@@ -76,18 +89,47 @@ class Config(unittest.TestCase):
             name = objects.of("Deployment")[0]["metadata"]["name"]
             server = tomllib.loads(objects.toml(name))["server"]
             ports = {port["name"]: port["containerPort"] for port in objects.container()["ports"]}
-            for port, key in (("grpc", "listen"), ("health", "health_listen"), ("metrics", "metrics_listen")):
+            for port, key in (
+                ("grpc", "listen"),
+                ("health", "health_listen"),
+                ("metrics", "metrics_listen"),
+            ):
                 told = server.get(key, ":").rsplit(":", 1)[1]
                 self.assertEqual(told, str(ports.get(port, "")), values.stem)
 
     def test_values_of_every_kind_keep_their_kind(self):
-        text = render({"config": {"made": {
-            "whole": 20000, "large": 123456789012, "zero": 0, "negative": -3, "part": 0.5, "yes": True,
-            "text": 'a "quoted" \\ back\nslash <é>', "list": [1, "two", [3]], "tree": {"a-b": 1, "c.d": "x"},
-            "gone": None}}}).toml()
-        self.assertEqual(tomllib.loads(text)["made"], {
-            "whole": 20000, "large": 123456789012, "zero": 0, "negative": -3, "part": 0.5, "yes": True,
-            "text": 'a "quoted" \\ back\nslash <é>', "list": [1, "two", [3]], "tree": {"a-b": 1, "c.d": "x"}})
+        text = render(
+            {
+                "config": {
+                    "made": {
+                        "whole": 20000,
+                        "large": 123456789012,
+                        "zero": 0,
+                        "negative": -3,
+                        "part": 0.5,
+                        "yes": True,
+                        "text": 'a "quoted" \\ back\nslash <é>',
+                        "list": [1, "two", [3]],
+                        "tree": {"a-b": 1, "c.d": "x"},
+                        "gone": None,
+                    }
+                }
+            }
+        ).toml()
+        self.assertEqual(
+            tomllib.loads(text)["made"],
+            {
+                "whole": 20000,
+                "large": 123456789012,
+                "zero": 0,
+                "negative": -3,
+                "part": 0.5,
+                "yes": True,
+                "text": 'a "quoted" \\ back\nslash <é>',
+                "list": [1, "two", [3]],
+                "tree": {"a-b": 1, "c.d": "x"},
+            },
+        )
         for name in ("whole", "large"):
             self.assertRegex(text, rf"(?m)^{name} = \d+$")
 
@@ -98,12 +140,21 @@ class Config(unittest.TestCase):
         self.assertEqual(tree["log"]["level"], "debug")
 
     def test_a_section_that_the_chart_does_not_know_is_passed_on(self):
-        tree = tomllib.loads(render({"config": {"auth": {"issuer": "https://id.example.org"}}}).toml())
+        tree = tomllib.loads(
+            render({"config": {"auth": {"issuer": "https://id.example.org"}}}).toml()
+        )
         self.assertEqual(tree["auth"], {"issuer": "https://id.example.org"})
 
     def test_what_the_chart_decides_cannot_be_said_twice_and_a_secret_not_in_the_open(self):
-        for section, key in (("server", "listen"), ("server", "shutdown_grace"), ("server", "health_listen"),
-                             ("store", "url"), ("store", "direct_url"), ("store", "migrate"), ("tls", "key_file")):
+        for section, key in (
+            ("server", "listen"),
+            ("server", "shutdown_grace"),
+            ("server", "health_listen"),
+            ("store", "url"),
+            ("store", "direct_url"),
+            ("store", "migrate"),
+            ("tls", "key_file"),
+        ):
             with self.assertRaisesRegex(Refused, f"config.{section}.{key}: use the value"):
                 render({"config": {section: {key: "x"}}})
 

@@ -12,8 +12,13 @@ URL, DIRECT = "BELLRINGER_DATABASE_URL", "BELLRINGER__STORE__DIRECT_URL"
 def sources(container):
     """Variable -> (secret, key)."""
     return {
-        one["name"]: (one["valueFrom"]["secretKeyRef"]["name"], one["valueFrom"]["secretKeyRef"]["key"])
-        for one in container["env"] if "secretKeyRef" in one.get("valueFrom", {})}
+        one["name"]: (
+            one["valueFrom"]["secretKeyRef"]["name"],
+            one["valueFrom"]["secretKeyRef"]["key"],
+        )
+        for one in container["env"]
+        if "secretKeyRef" in one.get("valueFrom", {})
+    }
 
 
 def migrating(objects):
@@ -25,17 +30,24 @@ def migrating(objects):
 class Database(unittest.TestCase):
     def test_a_secret_of_ones_own_is_used_and_none_is_made(self):
         objects = render(load("pooler"))
-        self.assertEqual(sources(objects.container()), {
-            URL: ("tasks-db", "pooled"), DIRECT: ("tasks-db", "direct")})
+        self.assertEqual(
+            sources(objects.container()),
+            {URL: ("tasks-db", "pooled"), DIRECT: ("tasks-db", "direct")},
+        )
         self.assertEqual(objects.of("Secret") + objects.of("StatefulSet"), [])
 
     def test_urls_among_the_values_go_into_a_secret(self):
         values = load("external-url")
         objects = render(values)
         secret = objects.one("Secret", "bellringer-database")["stringData"]
-        self.assertEqual(secret, {"url": values["database"]["url"], "direct-url": values["database"]["directUrl"]})
-        self.assertEqual(sources(objects.container()), {
-            URL: ("bellringer-database", "url"), DIRECT: ("bellringer-database", "direct-url")})
+        self.assertEqual(
+            secret,
+            {"url": values["database"]["url"], "direct-url": values["database"]["directUrl"]},
+        )
+        self.assertEqual(
+            sources(objects.container()),
+            {URL: ("bellringer-database", "url"), DIRECT: ("bellringer-database", "direct-url")},
+        )
         self.assertEqual(objects.of("StatefulSet"), [])
 
     def test_without_values_there_is_one_for_trying_out(self):
@@ -46,7 +58,9 @@ class Database(unittest.TestCase):
         url = urllib.parse.urlsplit(secret["stringData"]["url"])
         self.assertEqual(url.password, secret["stringData"]["password"])
         self.assertGreaterEqual(len(url.password), 32)
-        self.assertEqual((url.hostname, url.port, url.path), ("bellringer-postgres", 5432, "/bellringer"))
+        self.assertEqual(
+            (url.hostname, url.port, url.path), ("bellringer-postgres", 5432, "/bellringer")
+        )
         service = objects.one("Service", url.hostname)["spec"]
         pod = objects.one("StatefulSet", url.hostname)["spec"]["template"]
         self.assertTrue(chart.selects(service["selector"], pod["metadata"]["labels"]))
@@ -65,7 +79,9 @@ class Database(unittest.TestCase):
         spec = render({}).one("StatefulSet", "bellringer-postgres")["spec"]
         container = spec["template"]["spec"]["containers"][0]
         mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
-        self.assertEqual(mounts["/var/lib/postgresql/data"], spec["volumeClaimTemplates"][0]["metadata"]["name"])
+        self.assertEqual(
+            mounts["/var/lib/postgresql/data"], spec["volumeClaimTemplates"][0]["metadata"]["name"]
+        )
         for folder in ("/var/run/postgresql", "/tmp"):
             self.assertIn(folder, mounts)
 
@@ -74,7 +90,9 @@ class Database(unittest.TestCase):
         cluster = objects.one("Cluster", "bellringer-db")
         self.assertEqual(sources(objects.container()), {URL: ("bellringer-db-app", "uri")})
         self.assertEqual(cluster["metadata"]["annotations"]["helm.sh/resource-policy"], "keep")
-        self.assertEqual(cluster["spec"]["postgresql"]["synchronous"], {"method": "any", "number": 1})
+        self.assertEqual(
+            cluster["spec"]["postgresql"]["synchronous"], {"method": "any", "number": 1}
+        )
         self.assertEqual(cluster["spec"]["postgresql"]["parameters"], {"max_connections": "200"})
         self.assertEqual(objects.of("StatefulSet") + objects.of("Secret"), [])
         with self.assertRaisesRegex(Refused, "must exceed"):
@@ -83,22 +101,34 @@ class Database(unittest.TestCase):
     def test_none_and_two_are_refused(self):
         with self.assertRaisesRegex(Refused, "no database"):
             render({"postgres": {"enabled": False}})
-        for more in ({"cloudnativepg": {"enabled": True}}, {"database": {"url": "postgres://u@h/d"}}):
+        for more in (
+            {"cloudnativepg": {"enabled": True}},
+            {"database": {"url": "postgres://u@h/d"}},
+        ):
             with self.assertRaisesRegex(Refused, "two databases"):
                 render(merged(SECRET, more))
 
     def test_a_certificate_to_trust_is_mounted_where_the_variable_says(self):
         objects = render(load("pooler"))
-        volume = [one for one in objects.server()["spec"]["volumes"] if one["name"] == "database-ca"]
+        volume = [
+            one for one in objects.server()["spec"]["volumes"] if one["name"] == "database-ca"
+        ]
         self.assertEqual(volume[0]["secret"]["items"], [{"key": "root.pem", "path": "ca.crt"}])
         for container in (objects.container(), migrating(objects)):
             mount = [one for one in container["volumeMounts"] if one["name"] == "database-ca"][0]
-            self.assertIn({"name": "PGSSLROOTCERT", "value": mount["mountPath"] + "/ca.crt"}, container["env"])
+            self.assertIn(
+                {"name": "PGSSLROOTCERT", "value": mount["mountPath"] + "/ca.crt"}, container["env"]
+            )
 
 
 class Migrations(unittest.TestCase):
     def test_every_pod_migrates_before_it_serves_with_the_same_image(self):
-        for values in (load("default"), load("external-secret"), load("cloudnativepg"), load("extras")):
+        for values in (
+            load("default"),
+            load("external-secret"),
+            load("cloudnativepg"),
+            load("extras"),
+        ):
             objects = render(values)
             container = migrating(objects)
             self.assertEqual(container["args"][0], "migrate")
@@ -121,8 +151,13 @@ class Migrations(unittest.TestCase):
         self.assertEqual(job["metadata"]["annotations"]["helm.sh/hook"], "pre-install,pre-upgrade")
         spec = job["spec"]["template"]["spec"]
         self.assertNotIn("serviceAccountName", spec)
-        made = {one["metadata"]["name"] for one in objects if one["kind"] in ("Secret", "ConfigMap")}
-        used = {v["secret"]["secretName"] if "secret" in v else v["configMap"]["name"] for v in spec["volumes"]}
+        made = {
+            one["metadata"]["name"] for one in objects if one["kind"] in ("Secret", "ConfigMap")
+        }
+        used = {
+            v["secret"]["secretName"] if "secret" in v else v["configMap"]["name"]
+            for v in spec["volumes"]
+        }
         used |= {name for name, _ in sources(spec["containers"][0]).values()}
         self.assertFalse(made & used)
         self.assertEqual(job["spec"]["activeDeadlineSeconds"], 1800)
@@ -137,7 +172,11 @@ class Migrations(unittest.TestCase):
             render(merged(load("migrations-hook"), {"migrations": {"mode": "init"}}))
 
     def test_a_job_without_a_database_that_is_there_already_is_refused(self):
-        for values in ({}, {"database": {"url": "postgres://u@h/d"}}, {"cloudnativepg": {"enabled": True}}):
+        for values in (
+            {},
+            {"database": {"url": "postgres://u@h/d"}},
+            {"cloudnativepg": {"enabled": True}},
+        ):
             with self.assertRaisesRegex(Refused, "migrations.mode hook"):
                 render(merged(values, {"migrations": {"mode": "hook"}}))
 

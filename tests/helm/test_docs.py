@@ -18,7 +18,8 @@ VALUES = yaml.safe_load((chart.CHART / "values.yaml").read_text())
 SCHEMA = json.loads((chart.CHART / "values.schema.json").read_text())
 META = yaml.safe_load((chart.CHART / "Chart.yaml").read_text())
 TEMPLATES = "".join(
-    path.read_text() for path in sorted((chart.CHART / "templates").rglob("*")) if path.is_file())
+    path.read_text() for path in sorted((chart.CHART / "templates").rglob("*")) if path.is_file()
+)
 
 
 def notes(values) -> str:
@@ -30,8 +31,20 @@ def notes(values) -> str:
         told = (copy / "templates" / "NOTES.txt").read_text()
         (copy / "templates" / "_notes.tpl").write_text('{{ define "notes" }}' + told + "{{ end }}")
         (copy / "templates" / "notes.yaml").write_text('notes: {{ include "notes" . | toJson }}')
-        command = [chart.HELM, "template", "bellringer", copy, "--namespace", "bells", "--values", "-",
-                   "--kube-version", "1.37.0", "--show-only", "templates/notes.yaml"]
+        command = [
+            chart.HELM,
+            "template",
+            "bellringer",
+            copy,
+            "--namespace",
+            "bells",
+            "--values",
+            "-",
+            "--kube-version",
+            "1.37.0",
+            "--show-only",
+            "templates/notes.yaml",
+        ]
         done = subprocess.run(command, input=json.dumps(values), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return yaml.safe_load(done.stdout)["notes"]
@@ -64,11 +77,17 @@ class Docs(unittest.TestCase):
             for key, inner in schema["properties"].items():
                 if isinstance(values.get(key), dict):
                     compare(values[key], inner, [*path, key])
+
         compare(VALUES, SCHEMA, [])
 
     def test_what_the_schema_does_not_know_is_refused(self):
         for path in docs.leaves(VALUES):
-            if path[0] in ("config", "podSecurityContext", "securityContext", "topologySpreadConstraints"):
+            if path[0] in (
+                "config",
+                "podSecurityContext",
+                "securityContext",
+                "topologySpreadConstraints",
+            ):
                 continue
             if "behavior" in path or "labels" in path:
                 continue
@@ -113,18 +132,38 @@ class Docs(unittest.TestCase):
 
     def test_it_can_be_packaged_and_installed_from_the_package(self):
         with tempfile.TemporaryDirectory() as folder:
-            subprocess.run([chart.HELM, "package", chart.CHART, "--destination", folder],
-                           check=True, capture_output=True)
+            subprocess.run(
+                [chart.HELM, "package", chart.CHART, "--destination", folder],
+                check=True,
+                capture_output=True,
+            )
             package = f"{folder}/bellringer-{META['version']}.tgz"
-            subprocess.run([chart.HELM, "template", "r", package, "--kube-version", "1.37.0", "--set",
-                            "metrics.dashboard.enabled=true"], check=True, capture_output=True)
+            subprocess.run(
+                [
+                    chart.HELM,
+                    "template",
+                    "r",
+                    package,
+                    "--kube-version",
+                    "1.37.0",
+                    "--set",
+                    "metrics.dashboard.enabled=true",
+                ],
+                check=True,
+                capture_output=True,
+            )
 
 
 class Notes(unittest.TestCase):
     def test_the_trial_is_called_a_trial(self):
         told = notes({})
-        for words in ("helm -n bells test bellringer", "no backup", "database.existingSecret.name",
-                      "bellringer.bells.svc:7117", "neither TLS nor authentication"):
+        for words in (
+            "helm -n bells test bellringer",
+            "no backup",
+            "database.existingSecret.name",
+            "bellringer.bells.svc:7117",
+            "neither TLS nor authentication",
+        ):
             self.assertIn(words, told)
 
     def test_the_real_thing_is_not_warned_of(self):
@@ -133,7 +172,10 @@ class Notes(unittest.TestCase):
         self.assertNotIn("no backup", told)
 
     def test_who_is_locked_out_is_told(self):
-        self.assertIn("networkPolicy.ingress.from", notes({"grpcRoute": {"enabled": True, "parentRefs": [{"name": "g"}]}}))
+        self.assertIn(
+            "networkPolicy.ingress.from",
+            notes({"grpcRoute": {"enabled": True, "parentRefs": [{"name": "g"}]}}),
+        )
         self.assertIn("one replica", notes({"replicas": 1}))
         self.assertIn("bellringer migrate", notes(load("migrations-none")))
         self.assertIn("among the values", notes({"database": {"url": "postgres://u@h/d"}}))

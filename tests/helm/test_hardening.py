@@ -14,7 +14,9 @@ class Hardening(unittest.TestCase):
     def each_pod(self):
         for values in chart.VALUES:
             for kind, labels, spec in chart.render(values).pods():
-                with self.subTest(values.stem, kind=kind, part=labels["app.kubernetes.io/component"]):
+                with self.subTest(
+                    values.stem, kind=kind, part=labels["app.kubernetes.io/component"]
+                ):
                     yield labels["app.kubernetes.io/component"], spec
 
     def each_container(self):
@@ -48,11 +50,14 @@ class Hardening(unittest.TestCase):
 
     def test_no_container_can_gain_rights_or_write_to_its_image(self):
         for _, _, container in self.each_container():
-            self.assertEqual(container["securityContext"], {
-                "allowPrivilegeEscalation": False,
-                "readOnlyRootFilesystem": True,
-                "capabilities": {"drop": ["ALL"]},
-            })
+            self.assertEqual(
+                container["securityContext"],
+                {
+                    "allowPrivilegeEscalation": False,
+                    "readOnlyRootFilesystem": True,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+            )
 
     def test_no_pod_reaches_into_its_node(self):
         for _, spec in self.each_pod():
@@ -61,7 +66,9 @@ class Hardening(unittest.TestCase):
             for volume in spec.get("volumes", []):
                 self.assertNotIn("hostPath", volume)
             for container in containers(spec):
-                self.assertFalse([port for port in container.get("ports", []) if "hostPort" in port])
+                self.assertFalse(
+                    [port for port in container.get("ports", []) if "hostPort" in port]
+                )
 
     def test_every_container_says_what_it_needs_and_how_much_memory_is_too_much(self):
         for _, _, container in self.each_container():
@@ -86,7 +93,9 @@ class Hardening(unittest.TestCase):
 
     def test_mounted_secrets_cannot_be_written(self):
         for _, spec in self.each_pod():
-            secret = {v["name"] for v in spec.get("volumes", []) if "secret" in v or "configMap" in v}
+            secret = {
+                v["name"] for v in spec.get("volumes", []) if "secret" in v or "configMap" in v
+            }
             for container in containers(spec):
                 for mount in container.get("volumeMounts", []):
                     if mount["name"] in secret:
@@ -113,11 +122,17 @@ class Hardening(unittest.TestCase):
         (rule,) = policy["ingress"]
         (peer,) = rule["from"]
         for part, let_in in (("server", True), ("postgres", False), ("test", False)):
-            self.assertEqual(chart.selects(peer["podSelector"]["matchLabels"], labels[part]), let_in)
+            self.assertEqual(
+                chart.selects(peer["podSelector"]["matchLabels"], labels[part]), let_in
+            )
 
     def test_with_egress_closed_the_server_reaches_names_and_its_database_only(self):
-        trial, cnpg = chart.render(chart.load("trial-locked")), chart.render(chart.load("cloudnativepg"))
-        postgres = trial.one("StatefulSet", "bellringer-postgres")["spec"]["template"]["metadata"]["labels"]
+        trial, cnpg = chart.render(chart.load("trial-locked")), chart.render(
+            chart.load("cloudnativepg")
+        )
+        postgres = trial.one("StatefulSet", "bellringer-postgres")["spec"]["template"]["metadata"][
+            "labels"
+        ]
         cluster = {"cnpg.io/cluster": cnpg.of("Cluster")[0]["metadata"]["name"]}
         for objects, pods in ((trial, postgres), (cnpg, cluster)):
             dns, database = objects.one("NetworkPolicy")["spec"]["egress"]

@@ -36,7 +36,8 @@ def is_told(name: str) -> bool:
         return True
     short = name.removeprefix("bellringer_")
     return name.startswith("bellringer_") and any(
-        short.removesuffix(end) in TOLD for end in ("", "_total", "_bucket", "_sum", "_count"))
+        short.removesuffix(end) in TOLD for end in ("", "_total", "_bucket", "_sum", "_count")
+    )
 
 
 class Monitoring(unittest.TestCase):
@@ -50,7 +51,9 @@ class Monitoring(unittest.TestCase):
         for panel in self.board["panels"]:
             for target in panel["targets"]:
                 # Grafana fills in its variables before Prometheus sees the query.
-                yield panel["title"], target["expr"].replace("$namespace", "n").replace("$service", "s")
+                yield panel["title"], target["expr"].replace("$namespace", "n").replace(
+                    "$service", "s"
+                )
 
     def test_the_helper_sees_through_every_shape_of_expression(self):
         expression = 'sum by (a) (increase(one{x="y"}[5m])) / (two > 3) or absent(three == bool 1)'
@@ -72,8 +75,11 @@ class Monitoring(unittest.TestCase):
             self.assertIn('namespace="bells", service="bellringer-headless"', rule["expr"])
             self.assertNotIn("SELECTOR", rule["expr"])
         monitor = self.objects.one("ServiceMonitor")["spec"]
-        found = [one["metadata"]["name"] for one in self.objects.of("Service")
-                 if selects(monitor["selector"]["matchLabels"], one["metadata"]["labels"])]
+        found = [
+            one["metadata"]["name"]
+            for one in self.objects.of("Service")
+            if selects(monitor["selector"]["matchLabels"], one["metadata"]["labels"])
+        ]
         self.assertEqual(found, ["bellringer-headless"])
         ports = [port["name"] for port in self.objects.one("Service", found[0])["spec"]["ports"]]
         self.assertIn(monitor["endpoints"][0]["port"], ports)
@@ -105,7 +111,9 @@ class Monitoring(unittest.TestCase):
                     self.assertNotIn((x, y), taken, panel["title"])
                     taken[x, y] = panel["title"]
             self.assertTrue(panel["description"])
-        self.assertEqual(len({panel["id"] for panel in self.board["panels"]}), len(self.board["panels"]))
+        self.assertEqual(
+            len({panel["id"] for panel in self.board["panels"]}), len(self.board["panels"])
+        )
 
     def test_what_needs_something_else_says_so(self):
         rule = {"metrics": {"prometheusRule": {"enabled": True}}}

@@ -30,11 +30,22 @@ mount -o remount,bind,ro / && exec setpriv --reuid "$1" --regid "$2" --clear-gro
 def confined(pod: dict) -> list:
     """What to put before a command so that it runs as in the pod; nothing if this machine does not allow it."""
     context = pod["securityContext"]
-    before = ["unshare", "--mount", "bash", "-c", CONFINE, "confined", str(context["runAsUser"]), str(context["runAsGroup"])]
+    before = [
+        "unshare",
+        "--mount",
+        "bash",
+        "-c",
+        CONFINE,
+        "confined",
+        str(context["runAsUser"]),
+        str(context["runAsGroup"]),
+    ]
     with contextlib.suppress(OSError):
         if subprocess.run([*before, SERVER, "version"], capture_output=True).returncode == 0:
             return before
-    print("\nSKIPPED confining the server as in its pod: this machine does not allow it", flush=True)
+    print(
+        "\nSKIPPED confining the server as in its pod: this machine does not allow it", flush=True
+    )
     return []
 
 
@@ -74,8 +85,20 @@ class Pod(unittest.TestCase):
         handshake = cls.folder / "handshake"
         # Its standard input is its life line: when this process ends, however it ends, so does it.
         cls.database = subprocess.Popen(
-            [SERVER, "dev", "--temporary", "--listen", "127.0.0.1:0", "--exit-when-stdin-closes",
-             "--handshake-file", handshake], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [
+                SERVER,
+                "dev",
+                "--temporary",
+                "--listen",
+                "127.0.0.1:0",
+                "--exit-when-stdin-closes",
+                "--handshake-file",
+                handshake,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         cls.addClassCleanup(cls.end_database)
         wait_for("a database", lambda: handshake.exists() and handshake.read_text())
         cls.url = json.loads(handshake.read_text())["database_url"]
@@ -87,7 +110,9 @@ class Pod(unittest.TestCase):
 
     def setUp(self):
         self.port, metrics = free_port(), free_port()
-        values = chart.merged(chart.SECRET, {"bindAddress": "127.0.0.1", "metrics": {"port": metrics}})
+        values = chart.merged(
+            chart.SECRET, {"bindAddress": "127.0.0.1", "metrics": {"port": metrics}}
+        )
         if "health_listen" in DEFAULTS["server"]:
             values["health"] = {"port": free_port()}
         else:
@@ -101,14 +126,21 @@ class Pod(unittest.TestCase):
     def run_container(self, container) -> subprocess.Popen:
         """Starts it; only the place of the file, and the port of gRPC, are of this machine."""
         files = [mount for mount in container["volumeMounts"] if mount["name"] == "config"]
-        arguments = [one.replace(files[0]["mountPath"], str(self.folder)) for one in container["args"]]
+        arguments = [
+            one.replace(files[0]["mountPath"], str(self.folder)) for one in container["args"]
+        ]
         secret = {one["name"]: self.url for one in container["env"]}
         self.assertEqual(list(secret), ["BELLRINGER_DATABASE_URL"])
-        environment = {"PATH": os.environ["PATH"], **secret,
-                       "BELLRINGER__SERVER__LISTEN": f"127.0.0.1:{self.port}"}
+        environment = {
+            "PATH": os.environ["PATH"],
+            **secret,
+            "BELLRINGER__SERVER__LISTEN": f"127.0.0.1:{self.port}",
+        }
         log = open(self.folder / f"{container['name']}.log", "w")
         self.addCleanup(log.close)
-        process = subprocess.Popen([*self.before, SERVER, *arguments], env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [*self.before, SERVER, *arguments], env=environment, stdout=log, stderr=log
+        )
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         return process
@@ -129,17 +161,23 @@ class Pod(unittest.TestCase):
             def answered():
                 self.assertIsNone(process.poll(), self.log(server))
                 return health(port, asked.get("service", "")) == "SERVING"
+
             wait_for(name, answered)
         with socket.create_connection(("127.0.0.1", self.metrics), 5):
             pass
 
         process.send_signal(signal.SIGTERM)
-        self.assertEqual(process.wait(self.pod["terminationGracePeriodSeconds"]), 0, self.log(server))
+        self.assertEqual(
+            process.wait(self.pod["terminationGracePeriodSeconds"]), 0, self.log(server)
+        )
 
     def test_its_log_is_for_machines_and_without_the_password(self):
         (server,) = self.pod["containers"]
         process = self.run_container(server)
-        wait_for("serving", lambda: '"message":"serving"' in self.log(server) or process.poll() is not None)
+        wait_for(
+            "serving",
+            lambda: '"message":"serving"' in self.log(server) or process.poll() is not None,
+        )
         process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE)
         for line in self.log(server).splitlines():

@@ -54,6 +54,7 @@ class Schemas(unittest.TestCase):
                     found.add(one["kind"])
                     shape = CUSTOM[one["kind"]]
                     with self.subTest(values.stem, kind=one["kind"]):
+                        self.assertEqual(set(one), {"apiVersion", "kind", "metadata", "spec"})
                         self.assertEqual(wrong(one["spec"], shape["fields"], one["kind"]), [])
                         self.assertEqual(set(shape["required"]) - set(one["spec"]), set())
         self.assertEqual(found, set(CUSTOM), "some operator is in no values file")

@@ -12,12 +12,15 @@ class Rollout(unittest.TestCase):
     def test_a_new_pod_serves_before_an_old_one_goes(self):
         spec = render({}).one("Deployment")["spec"]
         self.assertEqual(spec["replicas"], 2)
-        self.assertEqual(spec["strategy"], {
-            "type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}})
+        self.assertEqual(
+            spec["strategy"],
+            {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        )
 
     def test_a_change_of_settings_or_of_the_url_replaces_the_pods(self):
         def marks(values):
             return render(values).server()["metadata"]["annotations"]
+
         url = {"database": {"url": "postgres://a@b/c"}}
         before = marks(url)
         self.assertEqual(before, marks(url))
@@ -30,7 +33,8 @@ class Rollout(unittest.TestCase):
         for values in chart.VALUES:
             first, again = (
                 [one for one in render(values, options=options) if one["kind"] != "Secret"]
-                for options in ((), ("--include-crds",)))
+                for options in ((), ("--include-crds",))
+            )
             self.assertEqual(first, again, values.stem)
 
     def test_the_version_of_the_chart_alone_restarts_nothing(self):
@@ -43,7 +47,9 @@ class Rollout(unittest.TestCase):
         for values, expected in (({}, 5 + 25 + 10), (load("extras"), 0 + 60 + 10)):
             objects = render(values)
             container = objects.container()
-            sleep = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+            sleep = (
+                container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+            )
             grace = int(objects.toml().split('shutdown_grace = "')[1].split("s")[0])
             total = objects.server()["spec"]["terminationGracePeriodSeconds"]
             self.assertEqual(total, expected)
@@ -99,9 +105,11 @@ class Network(unittest.TestCase):
         for values in chart.VALUES:
             objects = render(values)
             name = objects.of("Deployment")[0]["metadata"]["name"]
-            selectors = [objects.one("Service", name)["spec"]["selector"],
-                         objects.one("Service", f"{name}-headless")["spec"]["selector"],
-                         objects.one("Deployment", name)["spec"]["selector"]["matchLabels"]]
+            selectors = [
+                objects.one("Service", name)["spec"]["selector"],
+                objects.one("Service", f"{name}-headless")["spec"]["selector"],
+                objects.one("Deployment", name)["spec"]["selector"]["matchLabels"],
+            ]
             for budget in objects.of("PodDisruptionBudget"):
                 selectors.append(budget["spec"]["selector"]["matchLabels"])
             for kind, labels, _ in objects.pods():
@@ -146,13 +154,16 @@ class Network(unittest.TestCase):
             ports = {port["containerPort"] for port in objects.container()["ports"]}
             for policy in objects.of("NetworkPolicy"):
                 if selects(policy["spec"]["podSelector"]["matchLabels"], server):
-                    opened = {port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]}
+                    opened = {
+                        port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]
+                    }
                     self.assertLessEqual(opened, ports)
                     self.assertIn(7117, opened)
 
     def test_who_is_named_may_call_and_the_namespace_unless_it_may_not(self):
         def callers(values):
             return render(values).one("NetworkPolicy")["spec"]["ingress"][0]["from"]
+
         self.assertIn({"podSelector": {}}, callers({}))
         named = load("network")
         self.assertNotIn({"podSelector": {}}, callers(named))
@@ -172,7 +183,9 @@ class Network(unittest.TestCase):
 class Places(unittest.TestCase):
     def test_replicas_avoid_a_common_node_and_spread_over_zones(self):
         spec = render({}).server()["spec"]
-        term = spec["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"][0]
+        term = spec["affinity"]["podAntiAffinity"][
+            "preferredDuringSchedulingIgnoredDuringExecution"
+        ][0]
         selector = term["podAffinityTerm"]["labelSelector"]["matchLabels"]
         self.assertTrue(selects(selector, render({}).server()["metadata"]["labels"]))
         spread = spec["topologySpreadConstraints"][0]
@@ -180,16 +193,27 @@ class Places(unittest.TestCase):
 
     def test_hard_is_hard_none_is_none_and_ones_own_affinity_wins(self):
         hard = render(load("scheduling")).server()["spec"]
-        self.assertIn("requiredDuringSchedulingIgnoredDuringExecution", hard["affinity"]["podAntiAffinity"])
-        self.assertEqual(hard["topologySpreadConstraints"][1]["labelSelector"], {"matchLabels": {"own": "selector"}})
+        self.assertIn(
+            "requiredDuringSchedulingIgnoredDuringExecution", hard["affinity"]["podAntiAffinity"]
+        )
+        self.assertEqual(
+            hard["topologySpreadConstraints"][1]["labelSelector"],
+            {"matchLabels": {"own": "selector"}},
+        )
         self.assertNotIn("affinity", render({"podAntiAffinity": "none"}).server()["spec"])
-        self.assertEqual(list(render(load("extras")).server()["spec"]["affinity"]), ["nodeAffinity"])
+        self.assertEqual(
+            list(render(load("extras")).server()["spec"]["affinity"]), ["nodeAffinity"]
+        )
 
     def test_what_is_added_to_pods_is_there(self):
         objects, values = render(load("extras")), load("extras")
         pod, container = objects.server(), objects.container()
         for key in ("extraEnv", "extraEnvFrom", "extraVolumeMounts"):
-            target = {"extraEnv": "env", "extraEnvFrom": "envFrom", "extraVolumeMounts": "volumeMounts"}[key]
+            target = {
+                "extraEnv": "env",
+                "extraEnvFrom": "envFrom",
+                "extraVolumeMounts": "volumeMounts",
+            }[key]
             for item in values[key]:
                 self.assertIn(item, container[target])
         self.assertIn(values["extraVolumes"][0], pod["spec"]["volumes"])
@@ -198,7 +222,9 @@ class Places(unittest.TestCase):
         self.assertEqual(pod["metadata"]["labels"]["app.kubernetes.io/name"], "bellringer")
         self.assertEqual(pod["metadata"]["annotations"]["example.org/pod"], "yes")
         self.assertEqual(container["command"], ["/usr/local/bin/bellringer"])
-        self.assertTrue(container["image"].startswith("registry.example.org:5000/tasks/bellringer@sha256:"))
+        self.assertTrue(
+            container["image"].startswith("registry.example.org:5000/tasks/bellringer@sha256:")
+        )
 
     def test_every_pod_with_the_servers_image_is_placed_alike(self):
         values = load("migrations-hook")
@@ -213,8 +239,14 @@ class Places(unittest.TestCase):
 class Tls(unittest.TestCase):
     def test_the_settings_name_the_files_that_are_mounted(self):
         objects = render(load("tls-secret"))
-        volumes = {volume["name"]: volume["secret"] for volume in objects.server()["spec"]["volumes"] if "secret" in volume}
-        mounts = {mount["name"]: mount["mountPath"] for mount in objects.container()["volumeMounts"]}
+        volumes = {
+            volume["name"]: volume["secret"]
+            for volume in objects.server()["spec"]["volumes"]
+            if "secret" in volume
+        }
+        mounts = {
+            mount["name"]: mount["mountPath"] for mount in objects.container()["volumeMounts"]
+        }
         toml = objects.toml()
         self.assertEqual(volumes["tls"]["secretName"], "bell-tls")
         self.assertIn(f'cert_file = "{mounts["tls"]}/tls.crt"', toml)
@@ -229,10 +261,17 @@ class Tls(unittest.TestCase):
     def test_cert_manager_writes_the_secret_that_is_mounted_for_the_names_of_the_services(self):
         objects = render(load("tls-cert-manager"))
         certificate = objects.one("Certificate")["spec"]
-        volumes = [volume for volume in objects.server()["spec"]["volumes"] if volume["name"] == "tls"]
+        volumes = [
+            volume for volume in objects.server()["spec"]["volumes"] if volume["name"] == "tls"
+        ]
         self.assertEqual(volumes[0]["secret"]["secretName"], certificate["secretName"])
         for service in ("bellringer", HEADLESS):
-            for name in (service, f"{service}.bells", f"{service}.bells.svc", f"{service}.bells.svc.cluster.local"):
+            for name in (
+                service,
+                f"{service}.bells",
+                f"{service}.bells.svc",
+                f"{service}.bells.svc.cluster.local",
+            ):
                 self.assertIn(name, certificate["dnsNames"])
         self.assertIn("tasks.example.org", certificate["dnsNames"])
 
@@ -252,8 +291,15 @@ class HelmTest(unittest.TestCase):
             self.assertIn(f"-addr={address}", pod["spec"]["containers"][0]["args"])
             port = int(address.split(":")[1])
             let_in = [
-                rule for rule in objects.one("NetworkPolicy")["spec"]["ingress"]
-                if port in [one["port"] for one in rule["ports"]] and any(
-                    selects(peer.get("podSelector", {}).get("matchLabels", {}), pod["metadata"]["labels"])
-                    for peer in rule["from"])]
+                rule
+                for rule in objects.one("NetworkPolicy")["spec"]["ingress"]
+                if port in [one["port"] for one in rule["ports"]]
+                and any(
+                    selects(
+                        peer.get("podSelector", {}).get("matchLabels", {}),
+                        pod["metadata"]["labels"],
+                    )
+                    for peer in rule["from"]
+                )
+            ]
             self.assertTrue(let_in, "the policy of the network keeps it out")
