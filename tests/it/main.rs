@@ -14,6 +14,7 @@ mod leader;
 mod lease;
 mod list;
 mod marks;
+mod migrations;
 mod pooler;
 mod process;
 mod queues;

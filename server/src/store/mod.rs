@@ -167,16 +167,19 @@ impl Store {
 }
 
 /// Brings the schema of a database up to this version, and answers with what was applied. Safe to run
-/// on several replicas at once.
+/// on several replicas at once. A schema of a later version is left as it is: this version serves on it,
+/// as it does in the middle of an upgrade, and after one that is taken back.
 ///
 /// # Errors
-/// If the database cannot be reached, is older than version 14, or is newer than this program.
+/// If the database cannot be reached, or PostgreSQL is older than version 14.
 pub async fn migrate(url: &str) -> anyhow::Result<Vec<String>> {
     let options: PgConnectOptions = url.parse().context("the database URL is wrong")?;
     let mut connection = connect(&options).await?;
     check_version(&mut connection).await?;
     let before = applied(&mut connection).await?;
-    MIGRATIONS
+    let mut migrations = sqlx::migrate!("./migrations");
+    migrations
+        .set_ignore_missing(true)
         .run_direct(None, &mut connection, false)
         .await
         .context("failed to migrate the database")?;
