@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::domain::Retention;
 use crate::engine::{self, Engine};
 use crate::leader;
-use crate::metrics;
+use crate::metrics::{self, Metrics};
 use crate::rpc;
 use crate::store::{self, Store};
 use crate::supervise::Stage;
@@ -20,6 +20,7 @@ use crate::supervise::Stage;
 #[derive(Debug)]
 pub struct App {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     engine: Arc<Engine>,
     store: Store,
     grace: std::time::Duration,
@@ -47,32 +48,47 @@ impl App {
                 tracing::info!(migration = name, "applied");
             }
         }
-        let store = Store::connect(store_settings(config)?, clock).await?;
+        let metrics = Arc::new(Metrics::new(&statements(), &rpc::methods()));
+        let store = Store::connect(store_settings(config)?, clock, &metrics.database).await?;
         let listener = rpc::bind(config.server.listen).await?;
         let address = listener.local_addr()?;
         let mut writers = Stage::new("writers");
         let mut loops = Stage::new("loops");
         let mut edge = Stage::new("edge");
         restore_clock(&store).await?;
-        let settings = engine_settings(config, address)?;
-        let engine = Engine::start(store.clone(), settings, &mut loops, &mut writers).await?;
-        let serving = rpc::serve(engine.clone(), rpc_settings(config), listener, edge.token());
+        let settings = engine_settings(config, address, &metrics)?;
+        let (database, counting) = (store.clone(), metrics.clone());
+        let engine = Engine::start(database, settings, counting, &mut loops, &mut writers).await?;
+        let serving = rpc::serve(
+            engine.clone(),
+            rpc_settings(config),
+            metrics.clone(),
+            listener,
+            edge.token(),
+        );
         edge.spawn("grpc", serving);
+        let mut metrics_address = None;
         if let Some(wanted) = config.server.metrics_listen {
             let listener = rpc::bind(wanted).await?;
-            tracing::info!(address = %listener.local_addr()?, "serving metrics");
-            let (leadership, bloat) = (engine.leadership.clone(), engine.bloat.clone());
-            let sources = metrics::Sources { leadership, bloat };
-            edge.spawn("metrics", metrics::serve(listener, sources, edge.token()));
+            let address = *metrics_address.insert(listener.local_addr()?);
+            tracing::info!(%address, "serving metrics");
+            let observed = engine.clone();
+            let refresh = move || observed.observe();
+            edge.spawn("metrics", metrics::serve(listener, metrics, refresh, edge.token()));
         }
         tracing::info!(%address, "serving");
         let grace = config.server.shutdown_grace;
-        Ok(Self { address, engine, store, grace, edge, loops, writers })
+        Ok(Self { address, metrics_address, engine, store, grace, edge, loops, writers })
     }
 
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it tells metrics, if it does.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// The engine, for tests that call rounds of upkeep themselves.
@@ -152,7 +168,17 @@ async fn restore_clock(store: &Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn engine_settings(config: &Config, address: SocketAddr) -> anyhow::Result<engine::Settings> {
+/// Names of the statements that are measured.
+fn statements() -> Vec<&'static str> {
+    let all = store::statements::ALL.iter().chain(leader::STATEMENTS);
+    all.map(|(name, _)| *name).collect()
+}
+
+fn engine_settings(
+    config: &Config,
+    address: SocketAddr,
+    metrics: &Metrics,
+) -> anyhow::Result<engine::Settings> {
     let name = match config.server.name.as_str() {
         "" => {
             format!("{}:{}", rustix::system::uname().nodename().to_string_lossy(), address.port())
@@ -163,6 +189,7 @@ fn engine_settings(config: &Config, address: SocketAddr) -> anyhow::Result<engin
         url: config.direct_url()?,
         replica: name.clone(),
         timings: leader::Timings::default(),
+        statements: metrics.database.statements.clone(),
     };
     Ok(engine::Settings {
         replica_name: name,

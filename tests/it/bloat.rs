@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bellringer_server::clock::SystemClock;
+use bellringer_server::metrics::Metrics;
 use bellringer_server::store::{Bloat, Settings, Store, TableBloat};
 use sqlx::{Connection as _, PgConnection};
 
@@ -18,7 +19,8 @@ async fn store(url: &str) -> Store {
         acquire_timeout: Duration::from_secs(5),
         statement_timeout: Duration::from_secs(30),
     };
-    Store::connect(settings, Arc::new(SystemClock)).await.unwrap()
+    let metrics = Metrics::new(&[], &[]);
+    Store::connect(settings, Arc::new(SystemClock), &metrics.database).await.unwrap()
 }
 
 fn ready(bloat: &Bloat) -> TableBloat {

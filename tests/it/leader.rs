@@ -66,7 +66,8 @@ impl Candidate {
         let (sender, status) = watch::channel(Status::default());
         let stop = CancellationToken::new();
         let duty = Arc::new(Passes::default());
-        let settings = Settings { url: url.to_owned(), replica: name.to_owned(), timings };
+        let (url, replica) = (url.to_owned(), name.to_owned());
+        let settings = Settings { url, replica, timings, statements: Default::default() };
         let wake = Arc::new(Notify::new());
         let mut running = JoinSet::new();
         running.spawn(leader::run(settings, Shared(duty.clone()), wake, sender, stop.clone()));

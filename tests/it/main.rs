@@ -14,6 +14,7 @@ mod leader;
 mod lease;
 mod list;
 mod marks;
+mod metrics;
 mod migrations;
 mod pooler;
 mod process;

@@ -10,7 +10,7 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::time::Instant;
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::support::process::{Process, address, eventually, free_port, health, serve};
+use crate::support::process::{Process, address, eventually, free_port, health, http_get, serve};
 use crate::support::replicas::{connect, fires_again, leader, start_postgres};
 
 /// PgBouncer in front of a database, in transaction mode.
@@ -104,17 +104,6 @@ async fn a_replica_behind_a_transaction_pooler_refuses_to_lead_and_says_why() {
     assert_eq!(leader(&mut direct).await.unwrap().0, "direct");
     drop((pooler, server, healthy));
     tokio::task::spawn_blocking(move || postgres.stop()).await.unwrap();
-}
-
-/// The whole answer to a request.
-async fn http_get(address: &str, path: &str) -> String {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
-    socket.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await.unwrap();
-    answer
 }
 
 async fn make_schedules_once(port: u16) {

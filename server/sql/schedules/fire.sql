@@ -96,4 +96,5 @@ moved as (
 select (select count(*) from term) as led,
        (select count(*) from moved) as moved,
        (select coalesce(array_agg(q.id), '{}') from queued q) as tasks,
-       (select coalesce(array_agg(q.lane), '{}') from queued q) as lanes
+       (select coalesce(array_agg(q.lane), '{}') from queued q) as lanes,
+       (select coalesce(array_agg(m.id), '{}') from moved m) as schedules

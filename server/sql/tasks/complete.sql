@@ -23,4 +23,4 @@ insert into result (id, namespace, lane, state, attempt, tries, started_at, fini
 select id, namespace, lane, 5, attempt, tries, started_at, coalesce($1::timestamptz, now()), worker,
        result, content_type
 from gone
-returning id, lane, attempt, state
+returning id, lane, attempt, state, finished_at - started_at as ran

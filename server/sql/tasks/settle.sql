@@ -64,7 +64,7 @@ soon as (
     from gone
     where state is null and due_at <= (select now from clock)
 )
-select id, lane, attempt, run_at,
+select id, lane, attempt, run_at, outcome, (select now from clock) - started_at as ran,
        coalesce(state, case when due_at > (select now from clock) then waiting else 2::int2 end)
            as state
 from gone

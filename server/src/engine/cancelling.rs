@@ -41,6 +41,8 @@ impl Cancelling {
                     self.hints.cancel(session, attempt);
                 }
             }
+            let ended = changed.iter().filter(|row| row.state.is_final()).map(|row| row.lane);
+            self.signals.meter.cancelled(ended);
             self.signals.changed(changed.iter().map(|row| (row.id, row.lane, 0)));
             let task = self.reading.task(namespace, id, View::Basic).await?;
             if task.state.is_final() || task.cancel_requested {

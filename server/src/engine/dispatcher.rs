@@ -267,6 +267,7 @@ impl Dispatcher {
             }
         };
         self.marks.raise(&look, &claimed);
+        signals.meter.claimed(&claimed);
         let count = claimed.len();
         let changed: Vec<(TaskId, i32, i64)> = claimed
             .iter()

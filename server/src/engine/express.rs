@@ -56,6 +56,8 @@ impl Seats {
             .zip(self.0)
             .filter_map(|(row, seat)| Some((row.id, (row, seat?))))
             .collect();
+        let lanes = leased.iter().filter_map(|task| Some(seated.get(&task.id)?.0.lane));
+        signals.meter.started_at_once(lanes);
         let mut by_session: HashMap<SessionId, (Arc<Session>, Vec<Assignment>)> = HashMap::new();
         for task in leased {
             let Some((row, place)) = seated.remove(&task.id) else { continue };

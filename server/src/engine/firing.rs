@@ -107,7 +107,9 @@ impl Firing {
                 }
                 let moved = self.store.fire(lead, term(lead), &batch).await?;
                 progress += moved.moved;
+                batch.retain(|fired| moved.schedules.contains(&fired.id));
                 self.announce(lead, moved)?;
+                self.signals.meter.fired(&batch, self.store.clock().now());
             }
             let wait = self.store.next_due_schedule(lead).await?.map(Duration::from_millis);
             if wait != Some(Duration::ZERO) {
@@ -176,6 +178,7 @@ impl Firing {
             return Err(lead.fenced());
         }
         if !moved.tasks.is_empty() {
+            self.signals.meter.submitted(moved.tasks.iter().map(|(_, lane)| *lane));
             self.signals.ready(moved.tasks.iter().map(|(_, lane)| *lane).collect());
             self.signals.changed(moved.tasks.iter().map(|(task, lane)| (*task, *lane, 0)));
         }
@@ -192,7 +195,10 @@ impl Firing {
         let now = self.store.clock().now();
         let tasks: Vec<TaskId> = held.iter().map(|_| self.ids.task(now)).collect();
         let moved = self.store.release(lead, term(lead), &held, &tasks).await?;
-        self.announce(lead, moved)
+        let released = u64::try_from(moved.tasks.len()).unwrap_or_default();
+        self.announce(lead, moved)?;
+        self.signals.meter.metrics.schedules.fired("fired", "held_back", released);
+        Ok(())
     }
 
     /// Cancels the oldest tasks of schedules that want it so.

@@ -9,6 +9,8 @@ mod firing;
 mod hints;
 mod ids;
 mod marks;
+mod metering;
+mod observing;
 mod outbox;
 mod pool;
 mod queues;
@@ -51,12 +53,15 @@ pub use workers::{Connection, Welcome, Workers};
 use crate::domain::task::Start;
 use crate::domain::{ListQuery, Namespace, NewTask, Selection, Task, TaskId, UniqueConflict, View};
 use crate::leader;
-use crate::store::{Bloat, ClusterRow, ReplicaRow, Store};
+use crate::metrics::Metrics;
+use crate::store::{ClusterRow, ReplicaRow, Store};
 use crate::supervise::Stage;
 use cancelling::Cancelling;
 use dispatcher::Dispatcher;
 use firing::Firing;
 use hints::Hints;
+use metering::Meter;
+use observing::Observing;
 use queues::Queues;
 use reading::Reading;
 use registry::Registry;
@@ -78,8 +83,6 @@ pub struct Engine {
     pub schedules: Schedules,
     /// What this replica does about firing them.
     pub leadership: watch::Receiver<leader::Status>,
-    /// What of the hot tables is dead, as of the last look.
-    pub bloat: watch::Receiver<Bloat>,
     /// Upkeep; tests call its rounds themselves.
     pub upkeep: Arc<Upkeep>,
     /// How long leases live, and how often workers are to be heard.
@@ -92,6 +95,7 @@ pub struct Engine {
     signals: Arc<Signals>,
     clockwork: tokio::sync::Mutex<()>,
     stopping: CancellationToken,
+    metrics: Arc<Metrics>,
 }
 
 impl Engine {
@@ -103,6 +107,7 @@ impl Engine {
     pub async fn start(
         store: Store,
         settings: Settings,
+        metrics: Arc<Metrics>,
         loops: &mut Stage,
         writers: &mut Stage,
     ) -> Result<Arc<Self>, Error> {
@@ -114,7 +119,9 @@ impl Engine {
             settings.watchers,
             settings.watch_buffer,
             settings.reconcile_interval,
+            metrics.clone(),
         ));
+        let meter = Arc::new(Meter::new(metrics.clone(), registry.clone()));
         let hints = Arc::new(Hints::new(store.clone(), Uuid::new_v4()));
         let dispatcher = Arc::new(Dispatcher::new(
             store.clone(),
@@ -122,7 +129,8 @@ impl Engine {
             settings.poll_interval,
             settings.fair_share,
         ));
-        let signals = Arc::new(Signals::new(dispatcher.clone(), hub.clone(), hints.clone()));
+        let signals =
+            Arc::new(Signals::new(dispatcher.clone(), hub.clone(), hints.clone(), meter.clone()));
         let (submitter, submitting) = Submitter::new(
             &store,
             registry.clone(),
@@ -190,8 +198,13 @@ impl Engine {
             name: settings.replica_name.clone(),
         });
 
-        let (seen, bloat) = watch::channel(Bloat::default());
-        let vacuuming = Arc::new(Vacuuming::new(store.clone(), seen));
+        let vacuuming = Arc::new(Vacuuming::new(store.clone(), metrics.clone()));
+        let observing = Arc::new(Observing {
+            store: store.clone(),
+            registry: registry.clone(),
+            meter,
+            leadership: leadership.clone(),
+        });
 
         macro_rules! run {
             ($name:literal, $owner:expr, $method:ident) => {{
@@ -212,6 +225,7 @@ impl Engine {
         run!("reaping", upkeep, reap);
         run!("pruning", upkeep, prune);
         run!("vacuuming", vacuuming, run);
+        run!("observing", observing, run);
         run!("replicas", replicas, beat);
         run!("listening", replicas, listen);
 
@@ -219,7 +233,6 @@ impl Engine {
             queues: Queues::new(store, registry, signals.clone()),
             schedules,
             leadership,
-            bloat,
             workers,
             upkeep,
             settings,
@@ -231,7 +244,19 @@ impl Engine {
             signals,
             clockwork: tokio::sync::Mutex::default(),
             stopping,
+            metrics,
         }))
+    }
+
+    /// Tells the metrics how things stand now.
+    pub fn observe(&self) {
+        self.metrics.leader.set(&self.leadership.borrow());
+        let sessions = self.dispatcher.sessions();
+        let credit = sessions.iter().map(|session| i64::from(session.credit())).sum();
+        self.metrics.workers.credit.set(credit);
+        let sessions = i64::try_from(sessions.len()).unwrap_or(i64::MAX);
+        self.metrics.workers.sessions.set(sessions);
+        self.hub.observe();
     }
 
     /// Submits tasks; each gets its own answer, in order. With `atomic`, one refusal refuses all.

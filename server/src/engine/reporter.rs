@@ -94,6 +94,7 @@ impl Writer {
     }
 
     async fn write_all(&self, ends: &[End]) -> Vec<Result<(), Error>> {
+        self.signals.meter.metrics.tasks.report_batch.observe_size(ends.len());
         let successes: Vec<Success> = ends
             .iter()
             .filter_map(|end| match &end.ending {
@@ -210,6 +211,7 @@ impl Writer {
     }
 
     async fn keep_late(&self, end: &End) -> Result<(), crate::store::Error> {
+        self.signals.meter.metrics.tasks.late_results.inc();
         let (result, error) = match &end.ending {
             Ending::Succeeded(result) => (Some(result), None),
             Ending::Failed { error, .. } => (None, Some(error)),

@@ -61,6 +61,11 @@ impl Session {
         *credit = credit.saturating_add(unused);
     }
 
+    /// Tasks that it could take at once.
+    pub fn credit(&self) -> u32 {
+        *self.credit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Notes that the worker was heard of.
     pub fn heard(&self) {
         self.was_heard.store(true, Ordering::Relaxed);

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use super::dispatcher::Dispatcher;
 use super::hints::Hints;
+use super::metering::Meter;
 use super::watch_hub::WatchHub;
 use crate::domain::TaskId;
 use crate::store::Ended;
@@ -19,12 +20,19 @@ pub struct Signals {
     hub: Arc<WatchHub>,
     hints: Arc<Hints>,
     promoter: Notify,
+    /// Counts what is told here of tasks that were moved; others tell it the rest.
+    pub(super) meter: Arc<Meter>,
 }
 
 impl Signals {
     /// Connects the parts.
-    pub fn new(dispatcher: Arc<Dispatcher>, hub: Arc<WatchHub>, hints: Arc<Hints>) -> Self {
-        Self { dispatcher, hub, hints, promoter: Notify::new() }
+    pub fn new(
+        dispatcher: Arc<Dispatcher>,
+        hub: Arc<WatchHub>,
+        hints: Arc<Hints>,
+        meter: Arc<Meter>,
+    ) -> Self {
+        Self { dispatcher, hub, hints, promoter: Notify::new(), meter }
     }
 
     /// Tasks of these lanes became ready.
@@ -54,8 +62,9 @@ impl Signals {
         self.changed(std::iter::once((task, lane, 0)));
     }
 
-    /// These tasks were moved: wakes who waits for them, and shows them to who watches.
+    /// These tasks were moved: counts them, wakes who waits for them, and shows them to who watches.
     pub fn moved(&self, tasks: &[Ended]) {
+        self.meter.moved(tasks);
         use crate::domain::TaskState::{Ready, Retrying, Scheduled};
         let mut returned: HashMap<i32, Timestamp> = HashMap::new();
         for task in tasks.iter().filter(|task| task.state == Ready) {

@@ -170,6 +170,9 @@ impl Writer {
         match self.store.submit(rows, &slots).await {
             Ok(leased) => {
                 drop(slots);
+                let meter = &self.signals.meter;
+                meter.metrics.tasks.submit_batch.observe_size(rows.len());
+                meter.submitted(rows.iter().map(|row| row.lane));
                 seats.hand_out(rows, &leased, &self.dispatcher, &self.signals);
                 self.announce(rows, &leased);
                 Ok(())
@@ -197,15 +200,10 @@ impl Writer {
             .filter(|(_, answer)| **answer == Keyed::Submitted)
             .map(|(row, _)| row.clone())
             .collect();
+        self.signals.meter.submitted(submitted.iter().map(|row| row.lane));
+        self.signals.meter.cancelled(replaced.iter().map(|(_, lane)| *lane));
         self.announce(&submitted, &[]);
-        for (row, answer) in rows.iter().zip(&keyed) {
-            if *answer == Keyed::Submitted {
-                // The replaced task was of the same namespace, perhaps of another lane: look it up.
-                for task in &replaced {
-                    self.signals.changed_unknown(*task, row.lane);
-                }
-            }
-        }
+        self.signals.changed(replaced.iter().map(|(task, lane)| (*task, *lane, 0)));
         rows.iter()
             .zip(keyed)
             .map(|(row, answer)| match answer {

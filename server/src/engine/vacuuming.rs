@@ -1,11 +1,12 @@
 //! Keeps the hot tables small where autovacuum is too slow for them: by default it looks once a minute,
 //! in which tens of thousands of tasks leave as many dead rows behind.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::Metrics;
 use crate::store::{Bloat, Store, TableBloat};
 
 /// How often the tables are looked at.
@@ -21,13 +22,13 @@ const LONG: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub(super) struct Vacuuming {
     store: Store,
-    seen: watch::Sender<Bloat>,
+    metrics: Arc<Metrics>,
 }
 
 impl Vacuuming {
-    /// Ready to run; `seen` tells others what it saw.
-    pub(super) fn new(store: Store, seen: watch::Sender<Bloat>) -> Self {
-        Self { store, seen }
+    /// Ready to run.
+    pub(super) fn new(store: Store, metrics: Arc<Metrics>) -> Self {
+        Self { store, metrics }
     }
 
     /// Looks again and again, until stopped.
@@ -61,8 +62,17 @@ impl Vacuuming {
             tracing::debug!(table = table.table, dead = table.dead, "vacuuming");
             self.store.vacuum(table).await?;
         }
-        self.seen.send_replace(bloat.clone());
+        self.tell(&bloat);
         Ok(bloat)
+    }
+
+    fn tell(&self, bloat: &Bloat) {
+        let database = &self.metrics.database;
+        database.oldest_snapshot.set(bloat.snapshot_age.as_secs_f64());
+        database.oldest_xmin.set(i64::try_from(bloat.xmin_age).unwrap_or(i64::MAX));
+        for table in &bloat.tables {
+            database.set_dead_rows(&table.table, i64::try_from(table.dead).unwrap_or(i64::MAX));
+        }
     }
 }
 

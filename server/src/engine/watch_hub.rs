@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
@@ -18,6 +19,7 @@ use super::watcher::{Event, Watcher};
 use crate::domain::{
     Filter, ListQuery, Namespace, Selection, Task, TaskId, TaskState, View, limits,
 };
+use crate::metrics::Metrics;
 use crate::store::Horizon;
 
 /// Tasks of a snapshot or of a resumed journal.
@@ -30,6 +32,8 @@ struct Watchers {
     by_id: HashMap<TaskId, Vec<Arc<Watcher>>>,
     filters: Vec<Arc<Watcher>>,
     dirty: HashSet<TaskId>,
+    /// Since when something has been dirty.
+    dirty_since: Option<Instant>,
     horizon: Option<Horizon>,
 }
 
@@ -47,6 +51,7 @@ pub struct WatchHub {
     most: usize,
     buffer: usize,
     looks_every: Duration,
+    metrics: Arc<Metrics>,
 }
 
 /// A place in the hub; given up when dropped.
@@ -76,7 +81,13 @@ impl Watch {
 
 impl WatchHub {
     /// A hub without watchers: at most `most`, with room for `buffer` changed tasks each.
-    pub fn new(reading: Arc<Reading>, most: usize, buffer: usize, looks_every: Duration) -> Self {
+    pub fn new(
+        reading: Arc<Reading>,
+        most: usize,
+        buffer: usize,
+        looks_every: Duration,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             reading,
             watchers: Mutex::default(),
@@ -88,7 +99,15 @@ impl WatchHub {
             most,
             buffer,
             looks_every,
+            metrics,
         }
+    }
+
+    /// Tells the metrics how things stand now.
+    pub fn observe(&self) {
+        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.metrics.watches.open.set(gauge(self.count.load(Ordering::Relaxed)));
+        self.metrics.watches.pending.set(gauge(self.lock().dirty.len()));
     }
 
     /// Whether anybody watches.
@@ -113,6 +132,7 @@ impl WatchHub {
             }
         }
         if any {
+            watchers.dirty_since.get_or_insert_with(Instant::now);
             self.changed.notify_one();
         }
     }
@@ -133,6 +153,20 @@ impl WatchHub {
 
     /// Begins a watch, with its snapshot; `resume` is the horizon to go on from.
     pub async fn watch(
+        self: &Arc<Self>,
+        namespace: &Namespace,
+        selection: Selection,
+        view: View,
+        resume: Option<super::resume_token::ResumeToken>,
+    ) -> Result<Watch, Error> {
+        let watch = self.begin(namespace, selection, view, resume).await;
+        if matches!(watch, Err(Error::Resync(_))) {
+            self.metrics.watches.resyncs.inc();
+        }
+        watch
+    }
+
+    async fn begin(
         self: &Arc<Self>,
         namespace: &Namespace,
         selection: Selection,
@@ -221,7 +255,7 @@ impl WatchHub {
 
     /// Reads what has changed and offers it, until stopped.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut next_look = tokio::time::Instant::now() + self.looks_every;
+        let mut next_look = Instant::now() + self.looks_every;
         loop {
             let is_watched = self.is_watched();
             let done = tokio::select! {
@@ -229,12 +263,12 @@ impl WatchHub {
                 () = self.changed.notified() => self.publish().await,
                 () = self.look.notified() => self.reconcile().await,
                 () = tokio::time::sleep_until(next_look), if is_watched => {
-                    next_look = tokio::time::Instant::now() + self.looks_every;
+                    next_look = Instant::now() + self.looks_every;
                     self.reconcile().await
                 }
                 // The first watcher starts the clock.
                 () = self.began.notified() => {
-                    next_look = tokio::time::Instant::now() + self.looks_every;
+                    next_look = Instant::now() + self.looks_every;
                     Ok(())
                 }
             };
@@ -246,6 +280,7 @@ impl WatchHub {
 
     /// Offers everything that is known to have changed.
     async fn publish(&self) -> Result<(), Error> {
+        let since = self.lock().dirty_since.take();
         loop {
             let dirty: Vec<TaskId> = {
                 let mut watchers = self.lock();
@@ -257,10 +292,15 @@ impl WatchHub {
                 some
             };
             if dirty.is_empty() {
+                if let Some(since) = since {
+                    self.metrics.watches.lag.observe(since.elapsed());
+                }
                 return Ok(());
             }
             if let Err(error) = self.publish_some(&dirty).await {
-                self.lock().dirty.extend(dirty);
+                let mut watchers = self.lock();
+                watchers.dirty.extend(dirty);
+                watchers.dirty_since = since;
                 return Err(error);
             }
         }
@@ -297,13 +337,16 @@ impl WatchHub {
     fn offer(&self, namespace: i32, task: &Arc<Task>) {
         let watchers = self.lock();
         for watcher in watchers.by_id.get(&task.id).into_iter().flatten() {
-            if watcher.namespace == namespace {
-                watcher.offer(task);
+            if watcher.namespace == namespace && watcher.offer(task) {
+                self.metrics.watches.slow.inc();
             }
         }
         for watcher in &watchers.filters {
-            if watcher.namespace == namespace && self.reading.matches(watcher, task) {
-                watcher.offer(task);
+            if watcher.namespace == namespace
+                && self.reading.matches(watcher, task)
+                && watcher.offer(task)
+            {
+                self.metrics.watches.slow.inc();
             }
         }
     }
@@ -321,6 +364,8 @@ impl WatchHub {
             (ids, watchers.filters.clone(), watchers.horizon.clone())
         };
         if before.as_ref().is_some_and(|before| before.incarnation != horizon.incarnation) {
+            let open = self.count.load(Ordering::Relaxed);
+            self.metrics.watches.resyncs.inc_by(u64::try_from(open).unwrap_or_default());
             self.end_all(&Error::Resync("the database is another one"));
             self.lock().horizon = Some(horizon);
             return Ok(());

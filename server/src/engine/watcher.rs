@@ -117,14 +117,15 @@ impl Watcher {
         self.arrived.notify_one();
     }
 
-    /// Offers a task that has changed.
-    pub fn offer(&self, task: &Arc<Task>) {
+    /// Offers a task that has changed. Answers whether that was too much for the watcher, who is ended.
+    pub fn offer(&self, task: &Arc<Task>) -> bool {
         let inner = &mut *self.lock();
         if inner.seen.get(&task.id).is_some_and(|seen| *seen >= task.revision) {
-            return;
+            return false;
         }
+        let was_over = inner.ended.is_some();
         match inner.latest.get_mut(&task.id) {
-            Some(latest) if latest.revision >= task.revision => return,
+            Some(latest) if latest.revision >= task.revision => return false,
             Some(latest) => *latest = task.clone(),
             None if inner.order.len() >= self.buffer => {
                 inner.ended.get_or_insert(Error::SlowConsumer);
@@ -136,6 +137,7 @@ impl Watcher {
             }
         }
         self.arrived.notify_one();
+        !was_over && inner.ended.is_some()
     }
 
     /// Ends the watch.

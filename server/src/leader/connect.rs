@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 
 use super::tls::{self, Trust};
+use crate::metrics::Statements;
 
 /// The server ends a silent session after this: the life of leadership.
 pub(super) const SESSION_LIFE: &str = "6s";
@@ -41,6 +42,8 @@ pub(super) struct Target {
     pub config: tokio_postgres::Config,
     /// Whom to trust.
     pub trust: Trust,
+    /// Where statements are measured.
+    pub statements: Statements,
 }
 
 /// Reads a URL.
@@ -100,7 +103,7 @@ pub(super) fn target(url: &str, replica: &str) -> anyhow::Result<Target> {
         certificate: file("sslcert"),
         key: file("sslkey"),
     };
-    Ok(Target { config, trust })
+    Ok(Target { config, trust, statements: Statements::default() })
 }
 
 /// What the session starts with. The URL's own options come last, for what they say of the schema; if

@@ -36,6 +36,8 @@ use connect::Target;
 use session::Session;
 use verify::Opened;
 
+use crate::metrics::Statements;
+
 /// Longest wait for an orderly end.
 const RESIGN: Duration = Duration::from_secs(2);
 /// Wait after a statement was refused.
@@ -50,6 +52,8 @@ pub struct Settings {
     pub replica: String,
     /// How long things take.
     pub timings: Timings,
+    /// Where statements are measured.
+    pub statements: Statements,
 }
 
 /// What the leader does while it leads, on the leader's own session.
@@ -75,7 +79,8 @@ pub async fn run(
     status: watch::Sender<Status>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let target = connect::target(&settings.url, &settings.replica)?;
+    let mut target = connect::target(&settings.url, &settings.replica)?;
+    target.statements = settings.statements.clone();
     let seed = u64::from_be_bytes(Uuid::new_v4().into_bytes()[..8].try_into()?);
     let elector = Mutex::new(Elector::new(settings.timings, seed, BootTime::now()));
     let complaint = Mutex::new(None);

@@ -23,6 +23,7 @@ use super::elector::{Held, Holder};
 use super::error::LeadError;
 use super::tls;
 use super::verify::{PROBE_END, PROBE_GET, PROBE_SET, VERIFY};
+use crate::metrics::Statements;
 
 const TRY_LOCK: &str = include_str!("../../sql/leader/try_lock.sql");
 const OPEN_TERM: &str = include_str!("../../sql/leader/open_term.sql");
@@ -66,6 +67,7 @@ pub(super) struct Session {
     closed: CancellationToken,
     /// A leader has resigned.
     pub(super) freed: Arc<Notify>,
+    measured: Statements,
     pid: i32,
     object: i32,
     /// Object of the lock that looks for poolers.
@@ -116,6 +118,7 @@ impl Session {
             statements: Mutex::default(),
             closed,
             freed,
+            measured: target.statements.clone(),
             pid: row.try_get("pid")?,
             object: crc32::object(&lock_name),
             probe_object: crc32::object(&format!("{lock_name}/probe")),
@@ -161,7 +164,13 @@ impl Session {
         statement: &Statement,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, LeadError> {
+        let running = self.measured.start(sql);
         let answer = self.answer(self.client.query(statement, params)).await;
+        running.end(match &answer {
+            Ok(_) => None,
+            Err(LeadError::Refused(_)) => Some("refused"),
+            Err(_) => Some("unknown"),
+        });
         if let Err(LeadError::Refused(error)) = &answer
             && error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED)
         {

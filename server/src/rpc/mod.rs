@@ -1,7 +1,9 @@
 //! gRPC in and out: every handler reads the request, calls the engine, writes the answer.
 
 mod admin_service;
+mod connected;
 mod convert;
+mod measure;
 mod page_token;
 mod queue_service;
 mod schedule_service;
@@ -26,10 +28,14 @@ use tonic::server::NamedService;
 use tonic::transport::server::{Router, TcpIncoming};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
+use tower::layer::util::{Identity, Stack};
 
 use crate::engine::Engine;
 use crate::leader::Role;
+use crate::metrics::Metrics;
 use admin_service::Admin;
+use measure::MeasureLayer;
+pub use measure::methods;
 use queue_service::Queues;
 use schedule_service::Schedules;
 use task_service::Tasks;
@@ -80,6 +86,7 @@ struct Context {
 pub async fn serve(
     engine: Arc<Engine>,
     settings: Settings,
+    metrics: Arc<Metrics>,
     listener: TcpListener,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -91,8 +98,9 @@ pub async fn serve(
         stop: stop.clone(),
     };
     let streams = context.streams.clone();
-    let router = router(context)?.add_service(health);
+    let router = router(context, &metrics)?.add_service(health);
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = connected::counted(incoming, metrics.calls.connections.clone());
     let served = router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     let readiness = follow_readiness(&engine, &reporter, stop);
     let (served, ()) = tokio::join!(served, readiness);
@@ -101,7 +109,9 @@ pub async fn serve(
     Ok(served?)
 }
 
-fn router(context: Context) -> anyhow::Result<Router> {
+type Layers = Stack<MeasureLayer, Identity>;
+
+fn router(context: Context, metrics: &Arc<Metrics>) -> anyhow::Result<Router<Layers>> {
     let keepalive = Some(context.settings.keepalive_interval);
     let timeout = Some(context.settings.keepalive_timeout);
     let reflection = || {
@@ -112,6 +122,7 @@ fn router(context: Context) -> anyhow::Result<Router> {
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     Ok(tonic::transport::Server::builder()
+        .layer(MeasureLayer(metrics.clone()))
         .http2_keepalive_interval(keepalive)
         .http2_keepalive_timeout(timeout)
         .tcp_keepalive(keepalive)

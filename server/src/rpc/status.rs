@@ -11,7 +11,7 @@ use crate::domain::Violations;
 use crate::engine::Error;
 
 /// `google.rpc.ErrorInfo.domain` of every error.
-const DOMAIN: &str = "bellringer.v1";
+pub(super) const DOMAIN: &str = "bellringer.v1";
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {

@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use super::Error;
+use crate::metrics::Pool;
 
 /// A connection that was idle for longer is asked whether it lives before it is used.
 const TRUSTED: Duration = Duration::from_secs(2);
@@ -29,6 +30,7 @@ pub(super) struct Connections(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     options: PgConnectOptions,
+    metrics: Pool,
     patience: Duration,
     places: Arc<Semaphore>,
     /// The one used last stands last.
@@ -49,24 +51,45 @@ pub(super) struct Held {
     pub(super) connection: PgConnection,
     opened: Instant,
     shared: Arc<Shared>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
+}
+
+/// One of the pool's places, counted while it is taken.
+#[derive(Debug)]
+struct Place(Pool, #[expect(dead_code, reason = "held until dropped")] OwnedSemaphorePermit);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.in_use.dec();
+    }
 }
 
 impl Connections {
     /// Opens up to `size` connections, when they are needed, and waits for one up to `patience`.
-    pub(super) fn new(options: PgConnectOptions, size: u32, patience: Duration) -> Self {
+    pub(super) fn new(
+        options: PgConnectOptions,
+        size: u32,
+        patience: Duration,
+        metrics: &Pool,
+    ) -> Self {
+        metrics.limit.set(i64::from(size.max(1)));
+        let metrics = metrics.clone();
         let places = Arc::new(Semaphore::new(usize::try_from(size).unwrap_or(1).max(1)));
-        Self(Arc::new(Shared { options, patience, places, idle: Mutex::default() }))
+        Self(Arc::new(Shared { options, metrics, patience, places, idle: Mutex::default() }))
     }
 
     /// A connection, within the patience.
     pub(super) async fn acquire(&self) -> Result<Held, Error> {
         let shared = &self.0;
-        let deadline = Instant::now() + shared.patience;
+        let began = Instant::now();
+        let deadline = began + shared.patience;
         let place = timeout_at(deadline, shared.places.clone().acquire_owned())
             .await
             .map_err(|_| Error::before(sqlx::Error::PoolTimedOut))?
             .map_err(|_| Error::before(sqlx::Error::PoolClosed))?;
+        shared.metrics.wait.observe(began.elapsed());
+        shared.metrics.in_use.inc();
+        let place = Place(shared.metrics.clone(), place);
         while let Some(mut idle) = shared.take() {
             let lives = idle.used.elapsed() <= TRUSTED
                 || matches!(timeout_at(deadline, idle.connection.ping()).await, Ok(Ok(())));
@@ -120,7 +143,7 @@ impl Shared {
 }
 
 impl Held {
-    fn new(idle: Idle, shared: &Arc<Shared>, place: OwnedSemaphorePermit) -> Self {
+    fn new(idle: Idle, shared: &Arc<Shared>, place: Place) -> Self {
         let Idle { connection, opened, .. } = idle;
         Self { connection, opened, shared: shared.clone(), _place: place }
     }

@@ -38,32 +38,59 @@ impl Error {
 
     /// Of an error after the statement was sent.
     pub(super) fn during(error: sqlx::Error) -> Self {
-        let Some(database) = error.as_database_error() else {
-            return match error {
-                sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Self::before(error),
-                sqlx::Error::ColumnDecode { .. }
-                | sqlx::Error::Decode(_)
-                | sqlx::Error::ColumnNotFound(_)
-                | sqlx::Error::Encode(_) => Self::Corrupt(error.to_string()),
-                other => Self::Unknown(Some(Arc::new(other))),
-            };
-        };
-        // PostgreSQL manual, appendix A "PostgreSQL Error Codes".
-        let code = database.code().unwrap_or_default().into_owned();
-        let error = Arc::new(error);
-        match code.as_str() {
-            "40001" | "40P01" => Self::Collision(error),
-            // Read only (a standby), out of resources, timeouts, shutdown: rolled back.
-            "25006" | "55P03" => Self::Unavailable(error),
-            code if code.starts_with("53") || code.starts_with("57") || code.starts_with("58") => {
-                Self::Unavailable(error)
-            }
-            _ => Self::Refused(error),
+        match kind(&error) {
+            Kind::Unavailable => Self::before(error),
+            Kind::Unknown => Self::Unknown(Some(Arc::new(error))),
+            Kind::Collision => Self::Collision(Arc::new(error)),
+            Kind::Refused => Self::Refused(Arc::new(error)),
+            Kind::Corrupt => Self::Corrupt(error.to_string()),
+        }
+    }
+
+    /// The kind of such an error, in one word.
+    pub(super) fn kind_of(error: &sqlx::Error) -> &'static str {
+        match kind(error) {
+            Kind::Unavailable => "unavailable",
+            Kind::Unknown => "unknown",
+            Kind::Collision => "collision",
+            Kind::Refused => "refused",
+            Kind::Corrupt => "corrupt",
         }
     }
 
     /// Whether the change may have been made although an error came back.
     pub fn may_have_committed(&self) -> bool {
         matches!(self, Self::Unknown(_))
+    }
+}
+
+/// [`Error`] without its cause.
+enum Kind {
+    Unavailable,
+    Unknown,
+    Collision,
+    Refused,
+    Corrupt,
+}
+
+/// The kind of an error after the statement was sent.
+fn kind(error: &sqlx::Error) -> Kind {
+    let Some(database) = error.as_database_error() else {
+        return match error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Kind::Unavailable,
+            sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::Encode(_) => Kind::Corrupt,
+            _ => Kind::Unknown,
+        };
+    };
+    // PostgreSQL manual, appendix A "PostgreSQL Error Codes".
+    match &*database.code().unwrap_or_default() {
+        "40001" | "40P01" => Kind::Collision,
+        // Read only (a standby), out of resources, timeouts, shutdown: rolled back.
+        "25006" | "55P03" => Kind::Unavailable,
+        code if ["53", "57", "58"].iter().any(|class| code.starts_with(class)) => Kind::Unavailable,
+        _ => Kind::Refused,
     }
 }

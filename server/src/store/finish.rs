@@ -1,6 +1,7 @@
 //! Ending attempts. Every statement is fenced by task, namespace, session and attempt.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
@@ -61,6 +62,8 @@ pub struct Ended {
     pub state: TaskState,
     /// If it is ready: its `run_at`, by which it stands in line.
     pub run_at: Option<Timestamp>,
+    /// How its attempt ended and how long it had run, if one has ended now.
+    pub tried: Option<(AttemptOutcome, Duration)>,
 }
 
 /// How an attempt that is no longer held has ended.
@@ -79,6 +82,14 @@ pub(super) fn ended(row: &sqlx::postgres::PgRow) -> Result<Ended, rows::Corrupt>
         attempt: count(row, "attempt")?,
         state: state(row)?,
         run_at: None,
+        tried: None,
+    })
+}
+
+fn completed(row: &sqlx::postgres::PgRow) -> Result<Ended, rows::Corrupt> {
+    Ok(Ended {
+        tried: Some((AttemptOutcome::Succeeded, rows::interval(row, "ran")?)),
+        ..ended(row)?
     })
 }
 
@@ -88,7 +99,9 @@ fn settled(row: &sqlx::postgres::PgRow) -> Result<Ended, rows::Corrupt> {
         TaskState::Ready => Some(rows::time(row, "run_at")?),
         _ => None,
     };
-    Ok(Ended { run_at, ..ended })
+    let outcome = AttemptOutcome::from_code(get(row, "outcome")?)
+        .ok_or_else(|| rows::corrupt("outcome", "no such outcome"))?;
+    Ok(Ended { run_at, tried: Some((outcome, rows::interval(row, "ran")?)), ..ended })
 }
 
 pub(super) fn number(attempt: u32) -> i32 {
@@ -113,7 +126,7 @@ impl Store {
                     .collect::<Vec<_>>(),
             )
             .bind(sparse(successes.iter().map(|s| s.result.content_type.as_deref())));
-        all(&self.hot_rows(statement).await?, ended)
+        all(&self.hot_rows(statement).await?, completed)
     }
 
     /// Ends attempts with their verdicts; answers with those that were held.

@@ -1,6 +1,8 @@
 //! What the leader reads and writes, on its own connection. Everything it writes is guarded by its
 //! term, within the statement.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSqlOwned, Json};
@@ -74,6 +76,8 @@ pub struct Moved {
     pub led: bool,
     /// Rows that were moved.
     pub moved: u64,
+    /// Of a fire: the schedules whose times got their outcome.
+    pub schedules: HashSet<ScheduleId>,
     /// Tasks that were submitted, with their lanes.
     pub tasks: Vec<(TaskId, i32)>,
 }
@@ -197,7 +201,10 @@ impl Store {
                 ],
             )
             .await?;
-        Ok(moved(&rows))
+        let schedules = rows.first().map(|row| get::<Vec<Uuid>>(row, "schedules"));
+        let schedules = schedules.and_then(readable).unwrap_or_default();
+        let schedules = schedules.into_iter().map(ScheduleId).collect();
+        Ok(Moved { schedules, ..moved(&rows) })
     }
 
     /// Times that are held back and for which there is room, oldest first: schedule, version, time.
@@ -321,6 +328,7 @@ fn moved(rows: &[Row]) -> Moved {
             led: get::<i64>(row, "led")? == 1,
             moved: u64::try_from(get::<i64>(row, "moved")?).unwrap_or_default(),
             tasks: tasks.into_iter().map(TaskId).zip(lanes).collect(),
+            schedules: HashSet::new(),
         })
     };
     rows.first().and_then(|row| readable(read(row))).unwrap_or_default()

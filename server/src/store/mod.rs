@@ -9,6 +9,7 @@ mod finish;
 mod firing;
 mod lanes;
 mod listener;
+mod observe;
 mod queues;
 mod rows;
 mod schedules;
@@ -28,7 +29,7 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::migrate::Migrate as _;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{Connection as _, Postgres};
+use sqlx::{Connection as _, Execute as _, Postgres};
 
 pub use bloat::{Bloat, TableBloat};
 pub use claim::{Claimed, Pair, Slot};
@@ -37,6 +38,7 @@ pub use finish::{Ended, Lease, Past, Settlement, Success};
 pub use firing::{DueRow, Fired, HealthRow, Moved, Run, Settle, Term};
 pub use lanes::LaneRow;
 pub use listener::{Listener, Notification};
+pub use observe::{Audit, DepthRow};
 pub use queues::QueueRow;
 pub use schedules::{
     ByHand, ByHandAnswer, ClusterRow, FiresBefore, FiresQuery, PutSchedule, ReplicaRow,
@@ -50,6 +52,7 @@ pub use watch::{Horizon, RevisionRow};
 use connections::Connections;
 
 use crate::clock::Clock;
+use crate::metrics::{self, Statements};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
@@ -73,6 +76,7 @@ pub struct Settings {
 pub struct Store {
     hot: Connections,
     read: Connections,
+    statements: Statements,
     settings: Arc<Settings>,
     clock: Arc<dyn Clock>,
 }
@@ -84,7 +88,11 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be reached, is too old, or has not the schema of this version.
-    pub async fn connect(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    pub async fn connect(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        metrics: &metrics::Database,
+    ) -> anyhow::Result<Self> {
         let options: PgConnectOptions =
             settings.url.parse().context("the database URL is wrong")?;
         check_schema(&options).await?;
@@ -105,8 +113,19 @@ impl Store {
         // Reading goes by id and keyset: index look-ups from the inside out.
         let read = options.options([("enable_hashjoin", "off")]);
         Ok(Self {
-            hot: Connections::new(hot, settings.hot_connections, settings.acquire_timeout),
-            read: Connections::new(read, settings.read_connections, settings.acquire_timeout),
+            hot: Connections::new(
+                hot,
+                settings.hot_connections,
+                settings.acquire_timeout,
+                &metrics.hot,
+            ),
+            read: Connections::new(
+                read,
+                settings.read_connections,
+                settings.acquire_timeout,
+                &metrics.read,
+            ),
+            statements: metrics.statements.clone(),
             settings: Arc::new(settings),
             clock,
         })
@@ -142,11 +161,23 @@ impl Store {
     async fn rows(
         &self,
         from: &Connections,
-        statement: Statement<'_>,
+        mut statement: Statement<'_>,
     ) -> Result<Vec<PgRow>, Error> {
+        let arguments = statement.take_arguments().map_err(sqlx::Error::Encode);
+        let arguments = arguments.map_err(Error::during)?.unwrap_or_default();
+        let text = statement.sql();
         let mut held = from.acquire().await?;
         let limit = self.settings.statement_timeout + Duration::from_secs(1);
-        match tokio::time::timeout(limit, statement.fetch_all(&mut held.connection)).await {
+        let running = self.statements.start(text.as_str());
+        let statement = sqlx::query_with(text, arguments);
+        let answer = tokio::time::timeout(limit, statement.fetch_all(&mut held.connection)).await;
+        let failed = match &answer {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(Error::kind_of(error)),
+            Err(_) => Some("unknown"),
+        };
+        running.end(failed);
+        match answer {
             Ok(Ok(rows)) => {
                 held.release();
                 Ok(rows)

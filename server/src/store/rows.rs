@@ -1,10 +1,12 @@
 //! Reading columns. A row that cannot be read is an error, never a panic.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
+use sqlx::postgres::types::PgInterval;
 use sqlx::types::Json;
 use sqlx::{Decode, Postgres, Row as _, Type};
 
@@ -35,6 +37,15 @@ pub(super) fn time(row: &PgRow, column: &str) -> Result<Timestamp, Corrupt> {
 
 pub(super) fn maybe_time(row: &PgRow, column: &str) -> Result<Option<Timestamp>, Corrupt> {
     Ok(get::<Option<jiff_sqlx::Timestamp>>(row, column)?.map(jiff_sqlx::Timestamp::to_jiff))
+}
+
+/// The time between two times.
+pub(super) fn interval(row: &PgRow, column: &str) -> Result<Duration, Corrupt> {
+    // The difference of two times has days and less, no months.
+    const DAY: i64 = 86_400_000_000;
+    let between: PgInterval = get(row, column)?;
+    let micros = i64::from(between.days).saturating_mul(DAY).saturating_add(between.microseconds);
+    Ok(Duration::from_micros(u64::try_from(micros).unwrap_or_default()))
 }
 
 /// A number that is never negative.

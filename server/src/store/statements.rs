@@ -14,6 +14,8 @@ statements! {
     LANES_LIST = "lanes/list";
     LANES_NAMESPACE = "lanes/namespace";
     LANES_NAMESPACES = "lanes/namespaces";
+    OBSERVE_AUDIT = "observe/audit";
+    OBSERVE_DEPTHS = "observe/depths";
     QUEUES_LIST = "queues/list";
     QUEUES_PAUSE = "queues/pause";
     QUEUES_PURGE = "queues/purge";

@@ -93,7 +93,7 @@ impl Store {
         rows: &[Row],
         hashes: &[Vec<u8>],
         atomic: bool,
-    ) -> Result<(Vec<Keyed>, Vec<TaskId>), Error> {
+    ) -> Result<(Vec<Keyed>, Vec<(TaskId, i32)>), Error> {
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -118,7 +118,7 @@ impl Store {
         rows: &[Row],
         hashes: &[Vec<u8>],
         atomic: bool,
-    ) -> Result<(Vec<Keyed>, Vec<TaskId>), Error> {
+    ) -> Result<(Vec<Keyed>, Vec<(TaskId, i32)>), Error> {
         let mut held = self.hot.acquire().await?;
         let mut tx = held.begin().await?;
         let mut answers = self.claim_idempotency(&mut tx, rows, hashes).await?;
@@ -228,7 +228,7 @@ impl Store {
         tx: &mut PgConnection,
         row: &Row,
         key: &str,
-        replaced: &mut Vec<TaskId>,
+        replaced: &mut Vec<(TaskId, i32)>,
     ) -> Result<Unique, Error> {
         let claimed = query(sql::TASKS_UNIQUE_CLAIM)
             .bind(vec![row.namespace])
@@ -265,11 +265,9 @@ impl Store {
                     .fetch_optional(&mut *tx)
                     .await
                     .map_err(Error::during)?;
-                if gone.is_none() {
-                    return Ok(Unique::Refused(holder));
-                }
+                let Some(gone) = gone else { return Ok(Unique::Refused(holder)) };
                 self.point_unique(tx, row, key).await?;
-                replaced.push(holder);
+                replaced.push((holder, gone.try_get("lane").map_err(Error::during)?));
                 Ok(Unique::Taken)
             }
         }

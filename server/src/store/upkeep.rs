@@ -60,6 +60,7 @@ impl Store {
                 attempt: count(row, "attempt")?,
                 state: TaskState::Ready,
                 run_at: Some(time(row, "run_at")?),
+                tried: None,
             })
         })
     }

@@ -113,6 +113,17 @@ pub(crate) async fn health(url: &str, service: &str) -> Option<ServingStatus> {
     Some(HealthClient::new(channel).check(request).await.ok()?.into_inner().status())
 }
 
+/// The whole answer to a request.
+pub(crate) async fn http_get(address: &str, path: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
 /// Polls until something holds: for what happens in other processes.
 pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let polled = async {

@@ -18,6 +18,7 @@ use tonic::transport::Channel;
 use tonic_types::StatusExt as _;
 
 use super::postgres::fresh_database;
+use super::process::http_get;
 
 /// A replica.
 pub(crate) struct Replica {
@@ -47,6 +48,7 @@ impl Replica {
         let environment = [
             ("BELLRINGER__STORE__HOT_CONNECTIONS", "3"),
             ("BELLRINGER__STORE__READ_CONNECTIONS", "3"),
+            ("BELLRINGER__SERVER__METRICS_LISTEN", "127.0.0.1:0"),
             ("BELLRINGER__WATCH__RECONCILE_INTERVAL", "200ms"),
             ("BELLRINGER__WATCH__BUFFER", "16"),
             // Tests go through years.
@@ -74,6 +76,15 @@ impl Replica {
 
     pub(crate) fn schedules(&self) -> ScheduleServiceClient<Channel> {
         ScheduleServiceClient::new(self.channel.clone())
+    }
+
+    /// What it tells Prometheus.
+    pub(crate) async fn metrics(&self) -> String {
+        let address = self.app.metrics_addr().unwrap().to_string();
+        let answer = http_get(&address, "/metrics").await;
+        let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        text.to_owned()
     }
 
     pub(crate) fn admin(&self) -> AdminServiceClient<Channel> {

@@ -48,6 +48,20 @@ pub enum FireCause {
     Backfill = 2,
 }
 
+impl SkipReason {
+    /// The word for metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Misfire => "misfire",
+            Self::Overlap => "overlap",
+            Self::Paused => "paused",
+            Self::CatchUpLimit => "catch_up_limit",
+            Self::Excluded => "excluded",
+            Self::Coalesced => "coalesced",
+        }
+    }
+}
+
 macro_rules! codes {
     ($name:ident: $($variant:ident),*) => {
         impl $name {

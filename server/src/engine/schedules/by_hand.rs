@@ -213,6 +213,7 @@ impl Schedules {
             .registry
             .lane(&found.namespace, &spec.queue, &spec.kind, spec.version.as_ref())
             .await?;
+        self.signals.meter.submitted(tasks.clone().map(|_| lane.id));
         self.signals.ready([lane.id].into());
         self.signals.changed(tasks.map(|task| (task, lane.id, 0)));
         Ok(())
