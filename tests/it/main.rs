@@ -8,6 +8,7 @@ mod bloat;
 mod cancel;
 mod chaos;
 mod express;
+mod history;
 mod hostile;
 mod lateness;
 mod leader;

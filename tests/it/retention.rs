@@ -30,14 +30,14 @@ async fn finished_tasks_are_kept_by_queue_and_outcome_and_unfinished_ones_always
         (test.submit(short).await, test.submit(task()).await, test.submit(task()).await);
     test.cancel(&brief).await;
     test.cancel(&usual).await;
-    let upkeep = &test.replica.app.engine().upkeep;
+    let pruning = &test.replica.app.engine().pruning;
 
     test.clock.advance(DAY);
-    assert_eq!(upkeep.prune_once().await.unwrap(), 1);
+    assert_eq!(pruning.prune_once().await.unwrap(), 1);
     assert!(!exists(&test, &brief).await && exists(&test, &usual).await);
 
     test.clock.advance(7 * DAY);
-    assert_eq!(upkeep.prune_once().await.unwrap(), 1);
+    assert_eq!(pruning.prune_once().await.unwrap(), 1);
     assert!(!exists(&test, &usual).await && exists(&test, &waiting).await);
 }
 
@@ -53,13 +53,13 @@ async fn g_2_a_task_is_kept_as_long_as_its_idempotency_key_holds() {
     test.queues().set_retention(request).await.unwrap();
     let id = test.try_submit(task(), "key").await.unwrap().task_id;
     test.cancel(&id).await;
-    let upkeep = &test.replica.app.engine().upkeep;
+    let pruning = &test.replica.app.engine().pruning;
 
     test.clock.advance(DAY / 2);
-    assert_eq!(upkeep.prune_once().await.unwrap(), 0);
+    assert_eq!(pruning.prune_once().await.unwrap(), 0);
     assert!(!test.try_submit(task(), "key").await.unwrap().created);
 
     test.clock.advance(DAY);
-    assert_eq!(upkeep.prune_once().await.unwrap(), 1);
+    assert_eq!(pruning.prune_once().await.unwrap(), 1);
     assert!(test.try_submit(task(), "key").await.unwrap().created);
 }

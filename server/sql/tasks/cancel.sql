@@ -6,23 +6,27 @@ with wanted as materialized (
     from task t
     where t.id = any ($3::uuid[]) and t.namespace = $2
 ),
+-- One look-up for each: a join could read the whole line.
 from_ready as (
-    delete from ready r
-    using wanted w
-    where r.lane = w.lane and r.priority = w.priority and r.run_at = w.run_at and r.id = w.id
-    returning r.id, r.namespace, r.lane, r.attempt, r.tries, r.flags
+    delete from ready
+    where ctid = any (array(
+        select (select r.ctid from ready r
+                where r.lane = w.lane and r.priority = w.priority and r.run_at = w.run_at and r.id = w.id)
+        from wanted w))
+      and id = any (array(select id from wanted))
+    returning id, namespace, lane, attempt, tries, flags, run_at
 ),
 from_scheduled as (
     delete from scheduled
     where id = any (array(select id from wanted))
-    returning id, namespace, lane, attempt, tries, flags
+    returning id, namespace, lane, attempt, tries, flags, run_at
 ),
 gone as (
     select * from from_ready union all select * from from_scheduled
 ),
 ended as (
-    insert into result (id, namespace, lane, state, attempt, tries, finished_at, error)
-    select id, namespace, lane, 7, attempt, tries, coalesce($1::timestamptz, now()),
+    insert into result (id, namespace, lane, state, attempt, tries, run_at, finished_at, error)
+    select id, namespace, lane, 7, attempt, tries, run_at, coalesce($1::timestamptz, now()),
            jsonb_build_object('type', 'CANCELLED', 'message', $4::text)
     from gone
     returning id, lane, attempt

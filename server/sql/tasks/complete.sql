@@ -11,16 +11,16 @@ gone as (
     using input u
     where i.id = any ($2::uuid[]) and i.id = u.id and i.namespace = u.namespace
       and i.session = u.session and i.attempt = u.attempt
-    returning i.id, i.namespace, i.lane, i.attempt, i.tries, i.started_at, i.worker, i.flags,
+    returning i.id, i.namespace, i.lane, i.attempt, i.tries, i.run_at, i.started_at, i.worker, i.flags,
               u.result, u.content_type
 ),
 keys as (
     delete from unique_key
     where task = any (array(select id from gone where flags & 1 = 1))
 )
-insert into result (id, namespace, lane, state, attempt, tries, started_at, finished_at, worker,
+insert into result (id, namespace, lane, state, attempt, tries, run_at, started_at, finished_at, worker,
                     result, content_type)
-select id, namespace, lane, 5, attempt, tries, started_at, coalesce($1::timestamptz, now()), worker,
+select id, namespace, lane, 5, attempt, tries, run_at, started_at, coalesce($1::timestamptz, now()), worker,
        result, content_type
 from gone
 returning id, lane, attempt, state, finished_at - started_at as ran

@@ -35,9 +35,9 @@ history as (
     where outcome <> 1
 ),
 finals as (
-    insert into result (id, namespace, lane, state, attempt, tries, started_at, finished_at,
+    insert into result (id, namespace, lane, state, attempt, tries, run_at, started_at, finished_at,
                         worker, result, content_type, error)
-    select id, namespace, lane, state, attempt, tries, started_at, (select now from clock),
+    select id, namespace, lane, state, attempt, tries, run_at, started_at, (select now from clock),
            worker, result, content_type,
            case when state = 7
                 then jsonb_build_object('type', 'CANCELLED', 'message', coalesce(cancel_reason, ''))

@@ -12,7 +12,7 @@ from_ready as (
         order by least(expire_at, give_up_at)
         limit $2
         for update skip locked))
-    returning id, namespace, lane, attempt, tries, flags, expire_at
+    returning id, namespace, lane, attempt, tries, flags, run_at, expire_at
 ),
 from_scheduled as (
     delete from scheduled
@@ -23,7 +23,7 @@ from_scheduled as (
         order by least(expire_at, give_up_at)
         limit $2
         for update skip locked))
-    returning id, namespace, lane, attempt, tries, flags, expire_at
+    returning id, namespace, lane, attempt, tries, flags, run_at, expire_at
 ),
 gone as (
     select *, coalesce(expire_at <= (select now from clock), false) as is_expired
@@ -33,8 +33,8 @@ keys as (
     delete from unique_key
     where task = any (array(select id from gone where flags & 1 = 1))
 )
-insert into result (id, namespace, lane, state, attempt, tries, finished_at, error)
-select id, namespace, lane, case when is_expired then 8 else 6 end, attempt, tries,
+insert into result (id, namespace, lane, state, attempt, tries, run_at, finished_at, error)
+select id, namespace, lane, case when is_expired then 8 else 6 end, attempt, tries, run_at,
        (select now from clock),
        case when is_expired
             then jsonb_build_object('type', 'EXPIRED', 'message', 'no attempt was started in time')

@@ -3,6 +3,7 @@
 
 pub mod ending;
 pub mod filter;
+pub mod history;
 pub mod ids;
 pub mod invalid;
 pub mod limits;
@@ -16,6 +17,7 @@ pub mod worker;
 
 pub use ending::{Ending, Tried, Verdict, decide};
 pub use filter::{Filter, ListQuery, Selection, View};
+pub use history::{Fate, Partition};
 pub use ids::{Kind, Namespace, QueueName, ScheduleName, SessionId, TaskId, Version};
 pub use invalid::{Checker, Violation, Violations};
 pub use payload::Payload;

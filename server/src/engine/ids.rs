@@ -31,9 +31,3 @@ impl Ids {
         SessionId(Uuid::new_v4())
     }
 }
-
-/// The smallest id of a task accepted at `time` or later.
-pub(super) fn first_id_at(time: Timestamp) -> Uuid {
-    let milliseconds = u64::try_from(time.as_millisecond()).unwrap_or_default();
-    Uuid::from_u128(u128::from(milliseconds & 0xffff_ffff_ffff) << 80)
-}

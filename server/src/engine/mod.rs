@@ -13,6 +13,7 @@ mod metering;
 mod observing;
 mod outbox;
 mod pool;
+mod pruning;
 mod queues;
 mod reading;
 mod registry;
@@ -40,6 +41,7 @@ use uuid::Uuid;
 
 pub use error::Error;
 pub use outbox::{Ack, Outgoing};
+pub use pruning::Pruning;
 pub use resume_token::ResumeToken;
 pub use schedules::{Backfill, Backfilled, Change, Changed, Preview, Schedules, Update};
 pub use session::Session;
@@ -85,6 +87,8 @@ pub struct Engine {
     pub leadership: watch::Receiver<leader::Status>,
     /// Upkeep; tests call its rounds themselves.
     pub upkeep: Arc<Upkeep>,
+    /// Taking away what was kept long enough; tests call its rounds themselves.
+    pub pruning: Arc<Pruning>,
     /// How long leases live, and how often workers are to be heard.
     pub settings: Settings,
     submitter: Arc<Submitter>,
@@ -122,7 +126,10 @@ impl Engine {
             metrics.clone(),
         ));
         let meter = Arc::new(Meter::new(metrics.clone(), registry.clone()));
-        let hints = Arc::new(Hints::new(store.clone(), Uuid::new_v4()));
+        let replica = Uuid::new_v4();
+        let hints = Arc::new(Hints::new(store.clone(), replica));
+        let pruning = Arc::new(Pruning::new(store.clone(), registry.clone(), replica, &settings));
+        pruning.prepare().await?;
         let dispatcher = Arc::new(Dispatcher::new(
             store.clone(),
             registry.clone(),
@@ -151,7 +158,6 @@ impl Engine {
         ));
         let upkeep = Arc::new(Upkeep::new(
             store.clone(),
-            registry.clone(),
             reporter,
             workers.clone(),
             signals.clone(),
@@ -223,7 +229,7 @@ impl Engine {
         run!("leases", workers, keep_alive);
         run!("promoting", upkeep, promote);
         run!("reaping", upkeep, reap);
-        run!("pruning", upkeep, prune);
+        run!("pruning", pruning, run);
         run!("vacuuming", vacuuming, run);
         run!("observing", observing, run);
         run!("replicas", replicas, beat);
@@ -235,6 +241,7 @@ impl Engine {
             leadership,
             workers,
             upkeep,
+            pruning,
             settings,
             submitter,
             cancelling,

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Error;
-use super::ids::first_id_at;
 use super::registry::{Lane, Registry};
 use super::watcher::Watcher;
 use crate::domain::task::Start;
 use crate::domain::{
     Attempt, AttemptOutcome, Filter, ListQuery, Namespace, NewTask, Payload, Selection, Task,
-    TaskId, TaskState, UniqueConflict, View, revision,
+    TaskId, TaskState, UniqueConflict, View, history, revision,
 };
 use crate::store::{ListRows, Store, TaskRow};
 
@@ -84,13 +83,13 @@ impl Reading {
             return Ok(Vec::new());
         }
         let last = uuid::Uuid::max();
-        let before = filter.created_before.map_or(last, first_id_at);
+        let before = filter.created_before.map_or(last, history::first_id_at);
         let rows = ListRows {
             namespace,
             lanes,
             labels: &filter.labels,
             states: &filter.states,
-            from: filter.created_after.map_or(uuid::Uuid::nil(), first_id_at),
+            from: filter.created_after.map_or(uuid::Uuid::nil(), history::first_id_at),
             before: query.before.map_or(before, |id| id.0.min(before)),
             limit: query.limit,
             full: query.view == View::Full,

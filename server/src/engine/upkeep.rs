@@ -3,17 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
-use super::ids::first_id_at;
-use super::registry::Registry;
 use super::reporter::{End, Reporter};
 use super::signals::Signals;
 use super::workers::Workers;
 use super::{Error, Settings};
-use crate::domain::{Ending, Retention, StopReason};
-use crate::store::{Lease, RetentionRow, Store};
+use crate::domain::{Ending, StopReason};
+use crate::store::{Lease, Store};
 
 /// Rows moved in one statement.
 const BATCH: i64 = 1_000;
@@ -26,23 +23,17 @@ const ORPHANS_EVERY: u32 = 4;
 #[derive(Debug)]
 pub struct Upkeep {
     store: Store,
-    registry: Arc<Registry>,
     reporter: Arc<Reporter>,
     workers: Arc<Workers>,
     signals: Arc<Signals>,
     cancel_grace: Duration,
     poll_interval: Duration,
-    retention: Retention,
-    idempotency: Duration,
-    prune_interval: Duration,
-    fires: Duration,
 }
 
 impl Upkeep {
     /// Ready to run.
     pub fn new(
         store: Store,
-        registry: Arc<Registry>,
         reporter: Arc<Reporter>,
         workers: Arc<Workers>,
         signals: Arc<Signals>,
@@ -50,16 +41,11 @@ impl Upkeep {
     ) -> Self {
         Self {
             store,
-            registry,
             reporter,
             workers,
             signals,
             cancel_grace: settings.cancel_grace,
             poll_interval: settings.poll_interval,
-            retention: settings.retention,
-            idempotency: settings.idempotency,
-            prune_interval: settings.prune_interval,
-            fires: settings.fires,
         }
     }
 
@@ -152,80 +138,6 @@ impl Upkeep {
             self.workers.tell_ended(&end.lease, reason);
         }
         Ok(())
-    }
-
-    /// Deletes what was kept long enough, until stopped.
-    pub async fn prune(&self, stop: CancellationToken) {
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(self.prune_interval) => {}
-            }
-            if let Err(error) = self.prune_fires().await {
-                tracing::warn!(%error, "failed to delete old fires of schedules; trying again");
-            }
-            if let Err(error) = self.prune_once().await {
-                tracing::warn!(%error, "failed to delete old tasks; trying again");
-            }
-        }
-    }
-
-    /// Goes once through everything that may be old enough; answers with how many were deleted.
-    pub async fn prune_once(&self) -> Result<u64, Error> {
-        self.registry.refresh(true).await?;
-        let retention = self.retention_by_lane().await?;
-        let shortest = retention.iter().map(|row| row.retention.shortest()).min();
-        let Some(shortest) = shortest else { return Ok(0) };
-        let oldest_kept = SignedDuration::try_from(shortest)
-            .ok()
-            .and_then(|shortest| self.store.clock().now().checked_sub(shortest).ok());
-        let Some(oldest_kept) = oldest_kept else { return Ok(0) };
-        let until = first_id_at(oldest_kept);
-        let mut after = uuid::Uuid::nil();
-        let mut deleted = 0;
-        loop {
-            let round =
-                self.store.prune((after, until), &retention, self.idempotency, BATCH).await?;
-            deleted += round.gone;
-            match round.last {
-                Some(last) => after = last,
-                None => return Ok(deleted),
-            }
-        }
-    }
-
-    /// Deletes old entries of the ledger of schedules.
-    pub async fn prune_fires(&self) -> Result<(), Error> {
-        let kept = SignedDuration::try_from(self.fires).unwrap_or(SignedDuration::MAX);
-        let Ok(before) = self.store.clock().now().checked_sub(kept) else { return Ok(()) };
-        while self.store.prune_fires(before, BATCH).await? {}
-        Ok(())
-    }
-
-    async fn retention_by_lane(&self) -> Result<Vec<RetentionRow>, Error> {
-        let lanes = self.registry.select(|_| true);
-        let namespaces: std::collections::HashSet<i32> =
-            lanes.iter().map(|lane| lane.namespace_id).collect();
-        let mut set = std::collections::HashMap::new();
-        for namespace in namespaces {
-            let mut after = String::new();
-            loop {
-                let page = self.store.queues(namespace, &after, 1_000, None).await?;
-                let Some(last) = page.last() else { break };
-                after.clone_from(&last.name);
-                for queue in page {
-                    set.insert((namespace, queue.name), queue.retention);
-                }
-            }
-        }
-        Ok(lanes
-            .iter()
-            .map(|lane| {
-                let own = set.get(&(lane.namespace_id, lane.queue.as_str().to_owned()));
-                let own = own.copied().unwrap_or(Retention::UNSET);
-                RetentionRow { lane: lane.id, retention: own.or(&self.retention) }
-            })
-            .collect())
     }
 }
 

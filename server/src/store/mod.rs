@@ -7,6 +7,7 @@ mod connections;
 mod error;
 mod finish;
 mod firing;
+mod history;
 mod lanes;
 mod listener;
 mod observe;
@@ -36,6 +37,7 @@ pub use claim::{Claimed, Pair, Slot};
 pub use error::Error;
 pub use finish::{Ended, Lease, Past, Settlement, Success};
 pub use firing::{DueRow, Fired, HealthRow, Moved, Run, Settle, Term};
+pub use history::{Keeper, Kept, RetentionRow};
 pub use lanes::LaneRow;
 pub use listener::{Listener, Notification};
 pub use observe::{Audit, DepthRow};
@@ -46,7 +48,7 @@ pub use schedules::{
 pub use sessions::{LeaseRow, Resumed, SessionRow};
 pub use submit::{Keyed, Leased, Row as SubmitRow};
 pub use tasks::{CancelRow, ListRows, TaskRow};
-pub use upkeep::{Overdue, PruneRound, RetentionRow};
+pub use upkeep::Overdue;
 pub use watch::{Horizon, RevisionRow};
 
 use connections::Connections;

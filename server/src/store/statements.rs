@@ -10,6 +10,19 @@ macro_rules! statements {
 }
 
 statements! {
+    HISTORY_CLEAN = "history/clean";
+    HISTORY_CLOSE = "history/close";
+    HISTORY_COUNT = "history/count";
+    HISTORY_DELETE = "history/delete";
+    HISTORY_DELETE_BRIEF = "history/delete_brief";
+    HISTORY_EXAMINED = "history/examined";
+    HISTORY_KEEP = "history/keep";
+    HISTORY_LIST = "history/list";
+    HISTORY_MAKE = "history/make";
+    HISTORY_REPLACE = "history/replace";
+    HISTORY_SWEEP = "history/sweep";
+    HISTORY_TICK = "history/tick";
+    HISTORY_TURN = "history/turn";
     LANES_ADD = "lanes/add";
     LANES_LIST = "lanes/list";
     LANES_NAMESPACE = "lanes/namespace";
@@ -84,7 +97,6 @@ statements! {
     UPKEEP_OVERDUE_WAITING = "upkeep/overdue_waiting";
     UPKEEP_PING = "upkeep/ping";
     UPKEEP_PROMOTE = "upkeep/promote";
-    UPKEEP_PRUNE = "upkeep/prune";
     UPKEEP_REPLICA_BEAT = "upkeep/replica_beat";
     UPKEEP_REPLICA_LEAVE = "upkeep/replica_leave";
     WATCH_HORIZON = "watch/horizon";

@@ -10,7 +10,7 @@ use super::finish::{Ended, Lease, ended};
 use super::rows::{all, count, get, time};
 use super::submit::milliseconds;
 use super::{Error, Store, statements as sql};
-use crate::domain::{AttemptRef, Retention, SessionId, TaskId, TaskState};
+use crate::domain::{AttemptRef, SessionId, TaskId, TaskState};
 
 /// An attempt that has to be ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,26 +19,6 @@ pub struct Overdue {
     pub lease: Lease,
     /// Whether the grace of a cancel is over (or else a deadline).
     pub is_cancelled: bool,
-}
-
-/// How long the finished tasks of a lane are kept.
-#[derive(Debug, Clone, Copy)]
-pub struct RetentionRow {
-    /// Number of the lane.
-    pub lane: i32,
-    /// How long.
-    pub retention: Retention,
-}
-
-/// What a round of pruning did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PruneRound {
-    /// Finished tasks looked at.
-    pub seen: u64,
-    /// Finished tasks deleted.
-    pub gone: u64,
-    /// The last one looked at.
-    pub last: Option<Uuid>,
 }
 
 fn lease(row: &sqlx::postgres::PgRow) -> Result<Lease, super::rows::Corrupt> {
@@ -107,39 +87,6 @@ impl Store {
     pub async fn end_overdue_waiting(&self, limit: i64) -> Result<Vec<Ended>, Error> {
         let statement = query(sql::UPKEEP_OVERDUE_WAITING).bind(self.now()).bind(limit);
         all(&self.hot_rows(statement).await?, ended)
-    }
-
-    /// Looks at up to `limit` finished tasks with ids in (`after`, `until`] and deletes those that
-    /// were kept long enough.
-    pub async fn prune(
-        &self,
-        (after, until): (Uuid, Uuid),
-        retention: &[RetentionRow],
-        idempotency: Duration,
-        limit: i64,
-    ) -> Result<PruneRound, Error> {
-        let column = |value: fn(&Retention) -> Duration| {
-            retention.iter().map(|row| milliseconds(value(&row.retention))).collect::<Vec<_>>()
-        };
-        let statement = query(sql::UPKEEP_PRUNE)
-            .bind(self.now())
-            .bind(after)
-            .bind(until)
-            .bind(limit)
-            .bind(retention.iter().map(|row| row.lane).collect::<Vec<_>>())
-            .bind(column(|r| r.succeeded))
-            .bind(column(|r| r.failed))
-            .bind(column(|r| r.cancelled))
-            .bind(column(|r| r.expired))
-            .bind(milliseconds(idempotency));
-        let rounds = all(&self.hot_rows(statement).await?, |row| {
-            Ok(PruneRound {
-                seen: u64::try_from(get::<i64>(row, "seen")?).unwrap_or_default(),
-                gone: u64::try_from(get::<i64>(row, "gone")?).unwrap_or_default(),
-                last: get(row, "last_id")?,
-            })
-        })?;
-        Ok(rounds.into_iter().next().unwrap_or_default())
     }
 
     /// Says that this replica lives; answers with the others, and whether somebody watches there.

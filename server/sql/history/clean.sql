@@ -1,0 +1,2 @@
+-- history/clean: drops what a round that was broken off has left behind.
+select history_clean() as dropped

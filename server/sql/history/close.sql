@@ -1,0 +1,2 @@
+-- history/close: lets no more tasks into a partition. $1 suffix.
+select history_close($1)

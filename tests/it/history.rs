@@ -1,0 +1,238 @@
+//! What is kept lies in partitions, and goes with them.
+
+use std::time::Duration;
+
+use bellringer_api::v1 as pb;
+use bellringer_server::store::migrate;
+use sqlx::migrate::Migrator;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+use crate::support::TestServer;
+use crate::support::make::{seconds, task};
+use crate::support::postgres::fresh_database;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+async fn count(database: &mut PgConnection, from: &str) -> i64 {
+    let statement = AssertSqlSafe(format!("select count(*) from {from}"));
+    sqlx::query_scalar(statement).fetch_one(database).await.unwrap()
+}
+
+async fn days(database: &mut PgConnection) -> Vec<String> {
+    sqlx::query_scalar("select suffix from history where is_attached order by first")
+        .fetch_all(database)
+        .await
+        .unwrap()
+}
+
+async fn prune(test: &TestServer) -> u64 {
+    test.replica.app.engine().pruning.prune_once().await.unwrap()
+}
+
+async fn exists(test: &TestServer, id: &str) -> bool {
+    let request = pb::GetTaskRequest { task_id: id.to_owned(), ..Default::default() };
+    test.tasks().get(request).await.is_ok()
+}
+
+#[tokio::test]
+async fn partitions_are_made_ahead_and_take_what_lay_in_the_rest() {
+    let test = TestServer::start().await;
+    let mut database = PgConnection::connect(&test.url).await.unwrap();
+    test.submit(task()).await;
+    assert_eq!(count(&mut database, "task_rest").await, 0, "there is a partition for today");
+
+    // Far beyond what was made ahead.
+    test.clock.advance(30 * DAY);
+    let late = test.submit(task()).await;
+    assert_eq!(count(&mut database, "task_rest").await, 1);
+    prune(&test).await;
+    assert_eq!(count(&mut database, "task_rest").await, 0, "it was moved");
+    assert!(exists(&test, &late).await);
+}
+
+#[tokio::test]
+async fn a_day_without_anything_to_keep_is_dropped_with_its_keys() {
+    let test = TestServer::start().await;
+    let mut database = PgConnection::connect(&test.url).await.unwrap();
+    let gone = test.try_submit(task(), "key").await.unwrap().task_id;
+    test.cancel(&gone).await;
+    let before = days(&mut database).await;
+
+    test.clock.advance(9 * DAY);
+    assert_eq!(prune(&test).await, 1);
+    assert!(!exists(&test, &gone).await);
+    let after = days(&mut database).await;
+    assert!(!after.contains(&before[0]) && !after.contains(&before[1]), "{before:?} {after:?}");
+    assert_eq!(count(&mut database, "idempotency_key").await, 0);
+    assert_eq!(prune(&test).await, 0);
+}
+
+#[tokio::test]
+async fn what_outlives_its_day_is_moved_and_small_days_are_put_together() {
+    let test = TestServer::start().await;
+    let mut database = PgConnection::connect(&test.url).await.unwrap();
+    let (mut gone, mut waiting) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let cancelled = test.submit(task()).await;
+        test.cancel(&cancelled).await;
+        gone.push(cancelled);
+        waiting.push(test.submit(task()).await);
+        prune(&test).await;
+        test.clock.advance(DAY);
+    }
+    let finished = test.submit(task()).await;
+    test.cancel(&finished).await;
+    test.clock.advance(7 * DAY);
+
+    assert_eq!(prune(&test).await, 3, "the last one was kept for less than 7 days after its day");
+    for id in &gone {
+        assert!(!exists(&test, id).await);
+    }
+    for id in waiting.iter().chain([&finished]) {
+        assert!(exists(&test, id).await);
+    }
+    let merged = days(&mut database).await.into_iter().filter(|name| name.contains('_')).count();
+    assert_eq!(merged, 1, "{:?}", days(&mut database).await);
+
+    // What was moved lives on: it runs, and is pruned in its turn.
+    for id in &waiting {
+        test.cancel(id).await;
+    }
+    test.clock.advance(9 * DAY);
+    assert_eq!(prune(&test).await, 4);
+    assert_eq!(count(&mut database, "task").await, 0);
+    assert_eq!(count(&mut database, "result").await, 0);
+    assert_eq!(count(&mut database, "attempt").await, 0);
+}
+
+/// The copy is made without a lock, so that tasks of that day go on meanwhile.
+#[tokio::test]
+async fn g_1_what_ends_while_its_day_is_being_moved_is_kept() {
+    let test = TestServer::start().await;
+    let mut database = PgConnection::connect(&test.url).await.unwrap();
+    let (ended, cancelled) = (test.submit(task()).await, test.submit(task()).await);
+    test.cancel(&cancelled).await;
+    let day: String = sqlx::query_scalar(
+        "select suffix from history where first <= $1::uuid and last > $1::uuid",
+    )
+    .bind(&ended)
+    .fetch_one(&mut database)
+    .await
+    .unwrap();
+    let lanes: Vec<i32> =
+        sqlx::query_scalar("select id from lane").fetch_all(&mut database).await.unwrap();
+    let nothing = vec![0_i64; lanes.len()];
+    sqlx::query("select history_close($1)").bind(&day).execute(&mut database).await.unwrap();
+    let horizon: i64 = sqlx::query_scalar(
+        "select history_keep('moved', array[$1], now() + interval '1000 days', $2, $3, $3, $3, $3, 0)",
+    )
+    .bind(&day)
+    .bind(&lanes)
+    .bind(&nothing)
+    .fetch_one(&mut database)
+    .await
+    .unwrap();
+
+    test.cancel(&ended).await;
+    sqlx::query("select history_replace(array[$1], 'moved', $2)")
+        .bind(&day)
+        .bind(horizon)
+        .execute(&mut database)
+        .await
+        .unwrap();
+
+    assert!(!exists(&test, &cancelled).await);
+    let request = pb::GetTaskRequest { task_id: ended, ..Default::default() };
+    let task = test.tasks().get(request).await.unwrap().into_inner().task.unwrap();
+    assert_eq!(task.state(), pb::TaskState::Cancelled);
+}
+
+#[tokio::test]
+async fn a_closed_partition_takes_no_more_tasks() {
+    let test = TestServer::start().await;
+    let mut database = PgConnection::connect(&test.url).await.unwrap();
+    let id = test.submit(task()).await;
+    sqlx::query("select history_close(suffix) from history").execute(&mut database).await.unwrap();
+    assert!(test.try_submit(task(), "").await.is_err(), "rather than losing it with the partition");
+    test.cancel(&id).await;
+}
+
+#[tokio::test]
+async fn a_round_that_was_broken_off_leaves_nothing_behind() {
+    let test = TestServer::start().await;
+    let mut database = PgConnection::connect(&test.url).await.unwrap();
+    let begun = "select history_tables('begun', '00000000-0000-0000-0000-000000000000', $1::uuid)";
+    sqlx::query(begun).bind(uuid::Uuid::max()).execute(&mut database).await.unwrap();
+    prune(&test).await;
+    let left: bool = sqlx::query_scalar("select to_regclass('task_begun') is not null")
+        .fetch_one(&mut database)
+        .await
+        .unwrap();
+    assert!(!left);
+}
+
+#[tokio::test]
+async fn briefly_kept_tasks_go_before_their_day() {
+    let test = TestServer::start().await;
+    let request = pb::SetRetentionRequest {
+        queue: "default".to_owned(),
+        retention: Some(pb::Retention { cancelled: seconds(60), ..Default::default() }),
+        ..Default::default()
+    };
+    test.queues().set_retention(request).await.unwrap();
+    let old = test.submit(task()).await;
+    test.cancel(&old).await;
+    prune(&test).await;
+    // A transaction anywhere in the cluster may still hide what had ended by then.
+    let mut rounds = 0;
+    while exists(&test, &old).await {
+        rounds += 1;
+        assert!(rounds < 200, "it is kept for ever");
+        test.clock.advance(Duration::from_secs(40));
+        prune(&test).await;
+    }
+    let young = test.submit(task()).await;
+    test.cancel(&young).await;
+    test.clock.advance(Duration::from_secs(40));
+    prune(&test).await;
+    assert!(exists(&test, &young).await);
+}
+
+#[tokio::test]
+async fn what_was_there_before_partitions_is_the_first_one() {
+    let url = fresh_database_before("0004").await;
+    let mut database = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(
+        "insert into task (id, namespace, lane, priority, created_at, run_at, payload)
+         values ('01890000-0000-7000-8000-000000000001', 1, 1, 5, now(), now(), 'old');
+         insert into result (id, namespace, lane, state, attempt, tries, finished_at)
+         values ('01890000-0000-7000-8000-000000000001', 1, 1, 5, 1, 1, now())",
+    )
+    .execute(&mut database)
+    .await
+    .unwrap();
+    assert!(!migrate(&url).await.unwrap().is_empty());
+    assert_eq!(count(&mut database, "task_first").await, 1);
+    assert_eq!(count(&mut database, "task_now where state = 5").await, 1);
+    assert_eq!(days(&mut database).await[0], "first");
+}
+
+/// A database with the migrations before one.
+async fn fresh_database_before(number: &str) -> String {
+    let url = fresh_database().await;
+    let mut database = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql("drop schema public cascade; create schema public")
+        .execute(&mut database)
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let all = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("server/migrations");
+    for file in std::fs::read_dir(all).unwrap() {
+        let file = file.unwrap();
+        if file.file_name().to_str().unwrap() < number {
+            std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+        }
+    }
+    Migrator::new(folder.path()).await.unwrap().run(&mut database).await.unwrap();
+    url
+}
