@@ -12,6 +12,16 @@ use crate::error::Error;
 #[derive(Debug, Clone, Default)]
 pub struct Credentials(Option<AsciiMetadataValue>);
 
+impl Credentials {
+    /// Credentials with an API key or another bearer token; `None`: without.
+    ///
+    /// # Errors
+    /// If it is no text that a header can carry.
+    pub fn bearer(token: Option<&str>) -> Result<Self, Error> {
+        Self::try_from(token.map(|token| Token(token.to_owned())).as_ref())
+    }
+}
+
 impl Interceptor for Credentials {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         if let Some(token) = &self.0 {

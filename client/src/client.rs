@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bellringer_api::v1::access_service_client::AccessServiceClient;
 use bellringer_api::v1::admin_service_client::AdminServiceClient;
 use bellringer_api::v1::queue_service_client::QueueServiceClient;
 use bellringer_api::v1::schedule_service_client::ScheduleServiceClient;
@@ -87,6 +88,11 @@ impl Client {
         AdminServiceClient::new(self.connection.clone()).max_decoding_message_size(LARGEST_ANSWER)
     }
 
+    /// The generated client of `AccessService`.
+    pub fn access_service(&self) -> AccessServiceClient<Connection> {
+        AccessServiceClient::new(self.connection.clone()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
     /// The generated client of `WorkerService`.
     pub fn worker_service(&self) -> WorkerServiceClient<Connection> {
         WorkerServiceClient::new(self.connection.clone()).max_decoding_message_size(LARGEST_ANSWER)
@@ -101,7 +107,7 @@ impl Builder {
         self
     }
 
-    /// Sends `authorization: Bearer TOKEN` with every call. Over `http://` everybody on the way can
+    /// Sends `authorization: Bearer TOKEN` with every call: an API key of the service. Over `http://` everybody on the way can
     /// read it. Default: none.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {

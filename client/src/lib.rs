@@ -45,7 +45,7 @@
 //! Tasks, queues and filters are the generated types of [`api`]; [`from_payload`] and [`to_payload`]
 //! turn their payloads into values and back. What is not wrapped here is reached through
 //! [`Client::task_service`], [`Client::queue_service`], [`Client::schedule_service`],
-//! [`Client::admin_service`] and [`Client::worker_service`].
+//! [`Client::admin_service`], [`Client::access_service`] and [`Client::worker_service`].
 
 #![warn(missing_docs, missing_debug_implementations)]
 

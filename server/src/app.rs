@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::access::{self, Access};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::Retention;
@@ -59,8 +60,12 @@ impl App {
         let settings = engine_settings(config, address, &metrics)?;
         let (database, counting) = (store.clone(), metrics.clone());
         let engine = Engine::start(database, settings, counting, &mut loops, &mut writers).await?;
+        let keys_changed = engine.keys_changed.clone();
+        let access =
+            Access::start(store.clone(), access_settings(config), keys_changed, &mut loops);
         let serving = rpc::serve(
             engine.clone(),
+            access,
             rpc_settings(config),
             metrics.clone(),
             listener,
@@ -216,6 +221,13 @@ fn engine_settings(
         fires: config.retention.fires,
         leader,
     })
+}
+
+fn access_settings(config: &Config) -> access::Settings {
+    access::Settings {
+        mechanisms: config.auth.mechanisms.clone(),
+        reflection: config.auth.has_reflection(),
+    }
 }
 
 fn rpc_settings(config: &Config) -> rpc::Settings {

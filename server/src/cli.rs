@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, Flags, Problems};
+use crate::domain::{QueueName, Role};
 
 /// Background and scheduled tasks for programs in any language, on one PostgreSQL.
 #[derive(Debug, Parser)]
@@ -27,8 +29,66 @@ pub enum Command {
     Migrate(Source),
     /// Print the settings in force, secrets redacted, or everything that is wrong with them
     CheckConfig(Source),
+    /// Make, list and revoke API keys by way of the database: for the first key of all
+    Keys {
+        /// What to do.
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+    /// Print which role may call which method, as a table in Markdown
+    Permissions,
     /// Print the version
     Version,
+}
+
+/// What to do with API keys.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a key and print it; it cannot be shown again
+    Create(CreateKey),
+    /// List the keys of a namespace that have not ended
+    List {
+        /// Where the database is.
+        #[command(flatten)]
+        source: Source,
+        /// Namespace that the keys are for; *: every one
+        #[arg(long, default_value = "*", value_name = "NAME")]
+        namespace: String,
+    },
+    /// End a key for ever
+    Revoke {
+        /// Where the database is.
+        #[command(flatten)]
+        source: Source,
+        /// Namespace that the key is for; *: every one
+        #[arg(long, default_value = "*", value_name = "NAME")]
+        namespace: String,
+        /// Id of the key: between `brk_` and the next `_`
+        id: String,
+    },
+}
+
+/// A key to be made.
+#[derive(Debug, Args)]
+pub struct CreateKey {
+    /// Where the database is.
+    #[command(flatten)]
+    pub source: Source,
+    /// What or who uses it
+    #[arg(long, value_name = "TEXT")]
+    pub name: String,
+    /// Namespace it is for; *: every one
+    #[arg(long, default_value = "*", value_name = "NAME")]
+    pub namespace: String,
+    /// What it may do: viewer, submitter, worker, scheduler-editor, ns-admin or operator; may be repeated
+    #[arg(long, value_name = "ROLE", value_parser = Role::parse, default_value = "operator")]
+    pub role: Vec<Role>,
+    /// With role worker: the only queues; may be repeated [default: all]
+    #[arg(long, value_name = "QUEUE", value_parser = QueueName::parse)]
+    pub queue: Vec<QueueName>,
+    /// It ends by itself after this long, for example 90d [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = crate::config::units::duration)]
+    pub expires_after: Option<Duration>,
 }
 
 /// Where settings come from.
@@ -43,6 +103,9 @@ pub struct Source {
     /// Address and port for gRPC
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+    /// Serve on other addresses than loopback although nobody is asked who they are
+    #[arg(long)]
+    pub insecure: bool,
 }
 
 /// How to serve for developing.
@@ -77,7 +140,11 @@ impl Source {
     /// # Errors
     /// Everything that is wrong with them.
     pub fn load(&self) -> Result<Config, Problems> {
-        let flags = Flags { listen: self.listen, database_url: self.database_url.clone() };
+        let flags = Flags {
+            listen: self.listen,
+            database_url: self.database_url.clone(),
+            insecure: self.insecure,
+        };
         Config::load(self.config.as_deref(), environment()?.into_iter(), &flags)
     }
 }

@@ -5,12 +5,14 @@
 //! 1. [`domain`] (pure rules), [`clock`], [`config`], [`batch`], [`supervise`]: know nothing of tasks'
 //!    storage or wires
 //! 2. [`store`]: the only place with SQL
-//! 3. [`engine`]: what moves: submitting, dispatching, completing, watching, upkeep
+//! 3. [`engine`]: what moves: submitting, dispatching, completing, watching, upkeep; [`access`]: who
+//!    calls, and what they may do
 //! 4. [`rpc`]: gRPC in and out
-//! 5. [`app`]: puts the parts together; [`cli`] and `main` start it
+//! 5. [`app`]: puts the parts together; [`cli`] and `main` start it; [`keys`] makes the first API key
 //!
 //! Start reading in `ARCHITECTURE.md` beside this crate.
 
+pub mod access;
 pub mod app;
 pub mod batch;
 pub mod cli;
@@ -19,6 +21,7 @@ pub mod config;
 pub mod dev;
 pub mod domain;
 pub mod engine;
+pub mod keys;
 pub mod leader;
 pub mod metrics;
 pub mod private_postgres;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use bellringer_server::cli::{Cli, Command, Source};
 use bellringer_server::config::{Config, LogFormat};
-use bellringer_server::{app, dev};
+use bellringer_server::{access, app, dev, keys};
 use clap::Parser as _;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
@@ -49,6 +49,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             }
             print!("{config}");
         }
+        Command::Permissions => println!("{}", access::permission::table()),
+        Command::Keys { command } => keys::run(command).await?,
         Command::Migrate(source) => {
             let config = start(&source)?;
             let applied = app::migrate(&config).await?;

@@ -141,9 +141,17 @@ class Config(unittest.TestCase):
 
     def test_a_section_that_the_chart_does_not_know_is_passed_on(self):
         tree = tomllib.loads(
-            render({"config": {"auth": {"issuer": "https://id.example.org"}}}).toml()
+            render({"config": {"other": {"issuer": "https://id.example.org"}}}).toml()
         )
-        self.assertEqual(tree["auth"], {"issuer": "https://id.example.org"})
+        self.assertEqual(tree["other"], {"issuer": "https://id.example.org"})
+
+    def test_without_authentication_the_server_is_told_that_this_is_meant(self):
+        def auth(config):
+            return tomllib.loads(render({"config": config}).toml()).get("auth")
+
+        self.assertEqual(auth({}), {"insecure": True})
+        self.assertEqual(auth({"auth": {"mechanisms": ["keys"]}}), {"mechanisms": ["keys"]})
+        self.assertEqual(auth({"auth": {"insecure": False}}), {"insecure": False})
 
     def test_what_the_chart_decides_cannot_be_said_twice_and_a_secret_not_in_the_open(self):
         for section, key in (

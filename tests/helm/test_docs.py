@@ -167,7 +167,7 @@ class Notes(unittest.TestCase):
             self.assertIn(words, told)
 
     def test_the_real_thing_is_not_warned_of(self):
-        told = notes(merged(load("production"), {"config": {"auth": {"mode": "x"}}}))
+        told = notes(merged(load("production"), {"config": {"auth": {"mechanisms": ["keys"]}}}))
         self.assertNotIn("WARNING", told)
         self.assertNotIn("no backup", told)
 

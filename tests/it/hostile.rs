@@ -21,7 +21,8 @@ use crate::support::make::task;
 use crate::support::{TestServer, Worker};
 
 /// Reasons beside INVALID_ARGUMENT that a well-formed but unlucky request may meet.
-const UNLUCKY: [&str; 12] = [
+const UNLUCKY: [&str; 13] = [
+    "API_KEY_NOT_FOUND",
     "TASK_NOT_FOUND",
     "QUEUE_NOT_FOUND",
     "TASK_NOT_FINISHED",
@@ -443,6 +444,7 @@ async fn every_field_of_every_request_takes_hostile_values_without_harm() {
         ("kind", "work"),
         ("queue", "hostile"),
         ("name", "hostile"),
+        ("id", "0123456789abcdef"),
         ("session_token", session.session_token.as_str()),
     ];
     let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
@@ -451,7 +453,7 @@ async fn every_field_of_every_request_takes_hostile_values_without_harm() {
     let mut wrong = Vec::new();
     let services: Vec<_> =
         pool.services().filter(|s| s.package_name() == "bellringer.v1").collect();
-    assert_eq!(services.len(), 5);
+    assert_eq!(services.len(), 6);
     let request = pb::ScheduleRequest {
         name: "hostile".to_owned(),
         spec: Some(schedule_spec()),

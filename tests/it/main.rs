@@ -4,6 +4,8 @@
 
 mod support;
 
+mod access;
+mod access_process;
 mod bloat;
 mod cancel;
 mod chaos;

@@ -55,6 +55,11 @@
 {{- end }}
 {{- $_ := set $own "tls" $tls }}
 {{- end }}
+{{- /* Pods listen on more than loopback: without authentication the server wants to be told that this is meant. */}}
+{{- $auth := get .Values.config "auth" | default dict }}
+{{- if and (not (get $auth "mechanisms")) (not (hasKey $auth "insecure")) }}
+{{- $_ := set $own "auth" (dict "insecure" true) }}
+{{- end }}
 {{- toJson $own }}
 {{- end }}
 

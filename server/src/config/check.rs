@@ -80,6 +80,7 @@ impl Config {
         if self.dispatch.submit_batch > self.dispatch.max_waiting {
             problems.push("dispatch.submit_batch: must not exceed dispatch.max_waiting".to_owned());
         }
+        self.auth.check(self.server.listen, problems);
         let url = self.store.url.expose_secret();
         let schemes = ["postgres://", "postgresql://"];
         if !url.is_empty() && !schemes.iter().any(|scheme| url.starts_with(scheme)) {
@@ -100,12 +101,7 @@ impl Config {
     pub fn warnings(&self) -> Vec<String> {
         let listen = self.server.listen;
         let mut warnings = Vec::new();
-        if !listen.ip().is_loopback() {
-            warnings.push(format!(
-                "server.listen: {listen} is not a loopback address, and nobody is asked who they \
-                 are: whoever reaches it is in control"
-            ));
-        }
+        self.auth.warn(listen, &mut warnings);
         if !self.store.url.expose_secret().is_empty() && !self.store.url_file.is_empty() {
             warnings.push("store.url_file: not used, since store.url is set".to_owned());
         }
@@ -175,8 +171,11 @@ mod tests {
     #[test]
     fn what_is_dangerous_is_warned_of() {
         assert!(load(&[]).unwrap().warnings().is_empty());
-        let open = load(&[("BELLRINGER__SERVER__LISTEN", "[::]:7117")]).unwrap();
-        assert!(open.warnings()[0].starts_with("server.listen"));
+        let open = load(&[
+            ("BELLRINGER__SERVER__LISTEN", "[::]:7117"),
+            ("BELLRINGER__AUTH__INSECURE", "true"),
+        ]);
+        assert!(open.unwrap().warnings()[0].starts_with("auth.insecure"));
     }
 
     #[test]
@@ -184,7 +183,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "[log]\nlevel = 'debug'\n[store]\nurl = 'postgres://f'")
             .unwrap();
-        let flags = Flags { database_url: Some("postgres://flag".to_owned()), listen: None };
+        let flags = Flags { database_url: Some("postgres://flag".to_owned()), ..Flags::default() };
         let environment = [("BELLRINGER_DATABASE_URL".to_owned(), "postgres://e".to_owned())];
         let config = Config::load(Some(file.path()), environment.into_iter(), &flags).unwrap();
         assert_eq!(config.log.level, "debug");

@@ -1,6 +1,7 @@
 //! The configuration: one tree, read in layers (defaults, file, environment, flags), checked as a
 //! whole. Every problem is reported at once. What each key means stands in `config.default.toml`.
 
+mod auth;
 mod check;
 pub mod units;
 
@@ -13,6 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+pub use auth::{Auth, Mechanism, Reflection};
 use units::{duration_text, read_address, read_duration, read_size};
 
 /// The defaults, with their documentation.
@@ -28,6 +30,7 @@ const DATABASE_URL: &str = "BELLRINGER_DATABASE_URL";
 #[expect(missing_docs, reason = "documented in config.default.toml")]
 pub struct Config {
     pub server: Server,
+    pub auth: Auth,
     pub store: Store,
     pub leases: Leases,
     pub dispatch: Dispatch,
@@ -173,6 +176,8 @@ pub struct Flags {
     pub listen: Option<SocketAddr>,
     /// `store.url`
     pub database_url: Option<String>,
+    /// `auth.insecure`
+    pub insecure: bool,
 }
 
 impl Config {
@@ -205,6 +210,9 @@ impl Config {
         }
         if let Some(listen) = flags.listen {
             set(&mut tree, "server", "listen", Value::String(listen.to_string()));
+        }
+        if flags.insecure {
+            set(&mut tree, "auth", "insecure", Value::Boolean(true));
         }
         let read = read_sections(tree, &mut problems);
         if let Some(config) = &read {
@@ -323,7 +331,7 @@ fn read_sections(tree: Table, problems: &mut Vec<String>) -> Option<Config> {
 impl fmt::Display for Config {
     /// As TOML, with secrets redacted.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { server, store, leases, dispatch, limits, retention, watch, log } = self;
+        let Self { server, auth, store, leases, dispatch, limits, retention, watch, log } = self;
         let d = |duration: &Duration| format!("{:?}", duration_text(*duration));
         writeln!(f, "[server]")?;
         writeln!(f, "listen = \"{}\"", server.listen)?;
@@ -333,6 +341,7 @@ impl fmt::Display for Config {
         writeln!(f, "keepalive_interval = {}", d(&server.keepalive_interval))?;
         writeln!(f, "keepalive_timeout = {}", d(&server.keepalive_timeout))?;
         writeln!(f, "name = {:?}", server.name)?;
+        write!(f, "{auth}")?;
         writeln!(f, "\n[store]")?;
         writeln!(f, "url = {:?}", redacted(store.url.expose_secret()))?;
         writeln!(f, "url_file = {:?}", store.url_file)?;

@@ -56,5 +56,9 @@ pub const CREDIT: u32 = 10_000;
 pub const ATTEMPTS_SHOWN: i64 = 100;
 /// Longest description of a schedule, in bytes.
 pub const DESCRIPTION: usize = 4 << 10;
+/// Longest name of an API key, in bytes.
+pub const KEY_NAME: usize = 127;
+/// Most API keys of a namespace that have not ended.
+pub const API_KEYS: usize = 100;
 /// Most fires that a call answers with or makes.
 pub const FIRES: u32 = 10_000;

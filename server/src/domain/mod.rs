@@ -1,6 +1,7 @@
 //! What a task is and what may happen to it: pure values and rules. Nothing here reads a clock,
 //! does I/O, or knows protobuf or SQL; time and chance are passed in.
 
+pub mod access;
 pub mod ending;
 pub mod filter;
 pub mod history;
@@ -15,6 +16,7 @@ pub mod schedule;
 pub mod task;
 pub mod worker;
 
+pub use access::{Grant, KeyHash, Role, Scope};
 pub use ending::{Ending, Tried, Verdict, decide};
 pub use filter::{Filter, ListQuery, Selection, View};
 pub use history::{Fate, Partition};

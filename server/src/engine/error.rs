@@ -12,6 +12,15 @@ pub enum Error {
     /// The request is wrong in itself.
     #[error("{0}")]
     Invalid(Violations),
+    /// No credential that is taken. Why is not told.
+    #[error("unauthenticated")]
+    Unauthenticated,
+    /// The caller may not do this, or not there.
+    #[error("permission denied")]
+    PermissionDenied,
+    /// No such API key in the namespace.
+    #[error("there is no API key \"{0}\"")]
+    KeyNotFound(String),
     /// No such task in the namespace.
     #[error("there is no task {0}")]
     TaskNotFound(TaskId),

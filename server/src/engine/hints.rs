@@ -53,6 +53,9 @@ pub(super) struct Message {
     /// Whether schedules were changed, so that the leader looks.
     #[serde(rename = "s", default, skip_serializing_if = "std::ops::Not::not")]
     pub schedules: bool,
+    /// Whether API keys were changed.
+    #[serde(rename = "k", default, skip_serializing_if = "std::ops::Not::not")]
+    pub keys: bool,
 }
 
 #[derive(Debug, Default)]
@@ -64,6 +67,7 @@ struct Waiting {
     more: bool,
     hello: bool,
     schedules: bool,
+    keys: bool,
 }
 
 /// Collects and sends hints.
@@ -142,6 +146,11 @@ impl Hints {
         }
     }
 
+    /// API keys were changed. Sent also if no others are known yet: a revoked key should not wait.
+    pub fn keys(&self) {
+        self.add(|waiting| waiting.keys = true);
+    }
+
     /// The worker of this attempt is to be told of a cancel.
     pub fn cancel(&self, session: SessionId, attempt: AttemptRef) {
         if self.has_others.load(Ordering::Relaxed) {
@@ -204,9 +213,9 @@ impl Hints {
         for cancels in cancels.chunks(TASKS / 2) {
             add(Message { cancels: cancels.to_vec(), ..empty.clone() });
         }
-        if waiting.more || waiting.hello || waiting.schedules {
-            let Waiting { more, hello, schedules, .. } = waiting;
-            add(Message { more, hello, schedules, ..empty });
+        if waiting.more || waiting.hello || waiting.schedules || waiting.keys {
+            let Waiting { more, hello, schedules, keys, .. } = waiting;
+            add(Message { more, hello, schedules, keys, ..empty });
         }
         messages
     }

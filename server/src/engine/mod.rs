@@ -8,6 +8,7 @@ mod express;
 mod firing;
 mod hints;
 mod ids;
+mod keys;
 mod marks;
 mod metering;
 mod observing;
@@ -89,6 +90,8 @@ pub struct Engine {
     pub upkeep: Arc<Upkeep>,
     /// Taking away what was kept long enough; tests call its rounds themselves.
     pub pruning: Arc<Pruning>,
+    /// Notified when API keys were changed, here or on another replica.
+    pub keys_changed: Arc<Notify>,
     /// How long leases live, and how often workers are to be heard.
     pub settings: Settings,
     submitter: Arc<Submitter>,
@@ -191,6 +194,7 @@ impl Engine {
             cancelling.clone(),
             wake_leader.clone(),
         );
+        let keys_changed = Arc::new(Notify::new());
         let replicas = Arc::new(Replicas {
             store: store.clone(),
             registry: registry.clone(),
@@ -200,6 +204,7 @@ impl Engine {
             hints: hints.clone(),
             poll_interval: settings.poll_interval,
             leader: wake_leader,
+            keys_changed: keys_changed.clone(),
             leadership: leadership.clone(),
             name: settings.replica_name.clone(),
         });
@@ -242,6 +247,7 @@ impl Engine {
             workers,
             upkeep,
             pruning,
+            keys_changed,
             settings,
             submitter,
             cancelling,

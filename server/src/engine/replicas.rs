@@ -41,6 +41,8 @@ pub(super) struct Replicas {
     pub(super) poll_interval: Duration,
     /// Wakes the leader if it is here.
     pub leader: Arc<Notify>,
+    /// Notified when API keys were changed.
+    pub keys_changed: Arc<Notify>,
     /// What this replica does about schedules.
     pub leadership: watch::Receiver<leader::Status>,
     /// Name of this replica, for people.
@@ -135,6 +137,7 @@ impl Replicas {
 
     fn catch_up(&self) {
         self.leader.notify_one();
+        self.keys_changed.notify_one();
         self.dispatcher.wake_all();
         self.hub.look();
     }
@@ -150,6 +153,9 @@ impl Replicas {
         }
         if message.schedules {
             self.leader.notify_one();
+        }
+        if message.keys {
+            self.keys_changed.notify_one();
         }
         let mut lanes: HashSet<i32> = message.lanes.into_iter().collect();
         let returned: HashMap<i32, Timestamp> = message

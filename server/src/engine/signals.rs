@@ -41,6 +41,11 @@ impl Signals {
         self.hints.lanes(lanes);
     }
 
+    /// API keys were changed.
+    pub fn keys(&self) {
+        self.hints.keys();
+    }
+
     /// Something was put off: the promoter may have to rise earlier than it meant to.
     pub fn scheduled(&self) {
         self.promoter.notify_one();

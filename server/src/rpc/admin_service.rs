@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tonic::{Request, Response, Status};
 
 use super::Context;
+use super::caller::enter;
 use super::convert::time::{duration, pb_duration, pb_timestamp};
 use super::status::invalid;
 use crate::domain::{Violations, limits};
@@ -22,8 +23,10 @@ pub(super) struct Admin(pub(super) Context);
 impl AdminService for Admin {
     async fn get_cluster(
         &self,
-        _request: Request<pb::GetClusterRequest>,
+        request: Request<pb::GetClusterRequest>,
     ) -> Result<Response<pb::GetClusterResponse>, Status> {
+        let (caller, _) = enter(request)?;
+        caller.service()?;
         let (cluster, replicas) = self.0.engine.cluster().await?;
         // Replicas live by the real time, and are shown by the one that the service goes by.
         let ahead = SignedDuration::try_from(self.0.engine.clock_advanced().unwrap_or_default());
@@ -51,7 +54,9 @@ impl AdminService for Admin {
         &self,
         request: Request<pb::AdvanceClockRequest>,
     ) -> Result<Response<pb::AdvanceClockResponse>, Status> {
-        let by = match request.into_inner().by {
+        let (caller, request) = enter(request)?;
+        caller.service()?;
+        let by = match request.by {
             Some(by) => duration(by, MILLISECOND, limits::TEN_YEARS),
             None => Err("is required".to_owned()),
         };

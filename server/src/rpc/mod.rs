@@ -1,8 +1,11 @@
 //! gRPC in and out: every handler reads the request, calls the engine, writes the answer.
 
+mod access_service;
 mod admin_service;
+mod caller;
 mod connected;
 mod convert;
+mod gate;
 mod measure;
 mod page_token;
 mod queue_service;
@@ -16,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bellringer_api::FILE_DESCRIPTOR_SET;
+use bellringer_api::v1::access_service_server::AccessServiceServer;
 use bellringer_api::v1::admin_service_server::AdminServiceServer;
 use bellringer_api::v1::queue_service_server::QueueServiceServer;
 use bellringer_api::v1::schedule_service_server::ScheduleServiceServer;
@@ -30,10 +34,13 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tower::layer::util::{Identity, Stack};
 
+use crate::access::Access;
 use crate::engine::Engine;
 use crate::leader::Role;
 use crate::metrics::Metrics;
+use access_service::AccessKeys;
 use admin_service::Admin;
+use gate::Gate;
 use measure::MeasureLayer;
 pub use measure::methods;
 use queue_service::Queues;
@@ -85,6 +92,7 @@ struct Context {
 /// If the listener breaks.
 pub async fn serve(
     engine: Arc<Engine>,
+    access: Arc<Access>,
     settings: Settings,
     metrics: Arc<Metrics>,
     listener: TcpListener,
@@ -98,7 +106,7 @@ pub async fn serve(
         stop: stop.clone(),
     };
     let streams = context.streams.clone();
-    let router = router(context, &metrics)?.add_service(health);
+    let router = router(context, access, &metrics)?.add_service(health);
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let incoming = connected::counted(incoming, metrics.calls.connections.clone());
     let served = router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
@@ -109,9 +117,14 @@ pub async fn serve(
     Ok(served?)
 }
 
-type Layers = Stack<MeasureLayer, Identity>;
+/// The layers before all services, the first one last.
+type Layers = Stack<Gate, Stack<MeasureLayer, Identity>>;
 
-fn router(context: Context, metrics: &Arc<Metrics>) -> anyhow::Result<Router<Layers>> {
+fn router(
+    context: Context,
+    access: Arc<Access>,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<Router<Layers>> {
     let keepalive = Some(context.settings.keepalive_interval);
     let timeout = Some(context.settings.keepalive_timeout);
     let reflection = || {
@@ -129,6 +142,7 @@ fn router(context: Context, metrics: &Arc<Metrics>) -> anyhow::Result<Router<Lay
         .max_concurrent_streams(1_000)
         .initial_stream_window_size(1 << 20)
         .initial_connection_window_size(4 << 20)
+        .layer(Gate(access))
         .add_service(
             TaskServiceServer::new(Tasks(context.clone()))
                 .max_decoding_message_size(LARGEST_REQUEST)
@@ -145,7 +159,8 @@ fn router(context: Context, metrics: &Arc<Metrics>) -> anyhow::Result<Router<Lay
                 .max_decoding_message_size(LARGEST_REQUEST)
                 .max_encoding_message_size(LARGEST_ANSWER),
         )
-        .add_service(AdminServiceServer::new(Admin(context)))
+        .add_service(AdminServiceServer::new(Admin(context.clone())))
+        .add_service(AccessServiceServer::new(AccessKeys(context)))
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?))
 }
@@ -179,6 +194,7 @@ async fn set_health(reporter: &HealthReporter, is_ready: bool) {
         QueueServiceServer::<Queues>::NAME,
         ScheduleServiceServer::<Schedules>::NAME,
         AdminServiceServer::<Admin>::NAME,
+        AccessServiceServer::<AccessKeys>::NAME,
     ];
     for service in services {
         reporter.set_service_status(service, status).await;

@@ -5,7 +5,8 @@ use bellringer_api::v1::queue_service_server::QueueService;
 use tonic::{Request, Response, Status};
 
 use super::Context;
-use super::convert::fields::{check_namespace, page_size, text};
+use super::caller::enter;
+use super::convert::fields::{page_size, text};
 use super::convert::queue::{pb_queue, queue_ref, retention};
 use super::page_token;
 use super::status::invalid;
@@ -26,9 +27,10 @@ impl QueueService for Queues {
         &self,
         request: Request<pb::ListQueuesRequest>,
     ) -> Result<Response<pb::ListQueuesResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let namespace = check_namespace(&mut check, &request.namespace);
+        let namespace = check.field("namespace", namespace);
         let size = check.field("page_size", page_size(request.page_size));
         let query = format!("queues {}", request.namespace);
         let after = if request.page_token.is_empty() {
@@ -55,8 +57,9 @@ impl QueueService for Queues {
         &self,
         request: Request<pb::GetQueueRequest>,
     ) -> Result<Response<pb::GetQueueResponse>, Status> {
-        let request = request.into_inner();
-        let (namespace, name) = queue_ref(&request.namespace, &request.queue).map_err(invalid)?;
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
+        let (namespace, name) = queue_ref(namespace, &request.queue).map_err(invalid)?;
         let queue = self.0.engine.queues.get(&namespace, &name).await?;
         Ok(Response::new(pb::GetQueueResponse { queue: self.write(queue) }))
     }
@@ -65,9 +68,10 @@ impl QueueService for Queues {
         &self,
         request: Request<pb::PauseQueueRequest>,
     ) -> Result<Response<pb::PauseQueueResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let named = check.part(queue_ref(&request.namespace, &request.queue));
+        let named = check.part(queue_ref(namespace, &request.queue));
         let note = check.field("note", text(request.note, limits::NOTE));
         check.finish().map_err(invalid)?;
         let (Some((namespace, name)), Some(note)) = (named, note) else {
@@ -81,8 +85,9 @@ impl QueueService for Queues {
         &self,
         request: Request<pb::ResumeQueueRequest>,
     ) -> Result<Response<pb::ResumeQueueResponse>, Status> {
-        let request = request.into_inner();
-        let (namespace, name) = queue_ref(&request.namespace, &request.queue).map_err(invalid)?;
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
+        let (namespace, name) = queue_ref(namespace, &request.queue).map_err(invalid)?;
         let queue = self.0.engine.queues.resume(&namespace, &name).await?;
         Ok(Response::new(pb::ResumeQueueResponse { queue: self.write(queue) }))
     }
@@ -91,8 +96,9 @@ impl QueueService for Queues {
         &self,
         request: Request<pb::PurgeQueueRequest>,
     ) -> Result<Response<pb::PurgeQueueResponse>, Status> {
-        let request = request.into_inner();
-        let (namespace, name) = queue_ref(&request.namespace, &request.queue).map_err(invalid)?;
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
+        let (namespace, name) = queue_ref(namespace, &request.queue).map_err(invalid)?;
         let tasks = self.0.engine.queues.purge(&namespace, &name, request.confirm).await?;
         Ok(Response::new(pb::PurgeQueueResponse { tasks, purged: request.confirm }))
     }
@@ -101,9 +107,10 @@ impl QueueService for Queues {
         &self,
         request: Request<pb::SetRetentionRequest>,
     ) -> Result<Response<pb::SetRetentionResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let named = check.part(queue_ref(&request.namespace, &request.queue));
+        let named = check.part(queue_ref(namespace, &request.queue));
         let retention = check.part(retention(request.retention));
         check.finish().map_err(invalid)?;
         let (Some((namespace, name)), Some(retention)) = (named, retention) else {

@@ -8,12 +8,14 @@ use jiff::Timestamp;
 use tonic::{Request, Response, Status};
 
 use super::Context;
-use super::convert::fields::{check_namespace, key, labels, page_size, text};
+use super::caller::enter;
+use super::convert::fields::{key, labels, page_size, text};
 use super::convert::mask;
 use super::convert::schedule::{
     outcomes, overlap, pb_fire, pb_schedule, pb_schedule_spec, schedule_ref, schedule_spec, states,
     zone,
 };
+use super::convert::task::Payloads;
 use super::convert::time::{duration, timestamp};
 use super::convert::times::times;
 use super::page_token;
@@ -66,9 +68,10 @@ impl ScheduleService for Schedules {
         &self,
         request: Request<pb::ScheduleRequest>,
     ) -> Result<Response<pb::ScheduleResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let named = check.part(schedule_ref(&request.namespace, &request.name));
+        let named = check.part(schedule_ref(namespace, &request.name));
         let spec = named.as_ref().and_then(|(namespace, _)| {
             check.part(schedule_spec(namespace, request.spec, self.0.settings.largest_payload))
         });
@@ -79,7 +82,7 @@ impl ScheduleService for Schedules {
         let schedules = &self.0.engine.schedules;
         let done = schedules.put(&namespace, &name, spec, request.only_if_absent).await?;
         Ok(Response::new(pb::ScheduleResponse {
-            schedule: Some(pb_schedule(done.schedule)),
+            schedule: Some(pb_schedule(done.schedule, caller.payloads(&namespace))),
             created: done.created,
             changed: done.changed,
         }))
@@ -89,19 +92,23 @@ impl ScheduleService for Schedules {
         &self,
         request: Request<pb::GetScheduleRequest>,
     ) -> Result<Response<pb::GetScheduleResponse>, Status> {
-        let request = request.into_inner();
-        let (namespace, name) = schedule_ref(&request.namespace, &request.name).map_err(invalid)?;
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
+        let (namespace, name) = schedule_ref(namespace, &request.name).map_err(invalid)?;
         let found = self.0.engine.schedules.get(&namespace, &name).await?;
-        Ok(Response::new(pb::GetScheduleResponse { schedule: Some(pb_schedule(found)) }))
+        Ok(Response::new(pb::GetScheduleResponse {
+            schedule: Some(pb_schedule(found, caller.payloads(&namespace))),
+        }))
     }
 
     async fn list(
         &self,
         request: Request<pb::ListSchedulesRequest>,
     ) -> Result<Response<pb::ListSchedulesResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let namespace = check_namespace(&mut check, &request.namespace);
+        let namespace = check.field("namespace", namespace);
         let size = check.field("page_size", page_size(request.page_size));
         let labels = check.field("labels", labels(request.labels));
         let states = check.field("states", states(&request.states));
@@ -116,6 +123,7 @@ impl ScheduleService for Schedules {
         else {
             return Err(unread("namespace"));
         };
+        let payloads = caller.payloads(&namespace);
         let schedules = &self.0.engine.schedules;
         let mut found = schedules.list(&namespace, &after, &labels, &states, size + 1).await?;
         let has_more = found.len() > size;
@@ -124,7 +132,7 @@ impl ScheduleService for Schedules {
             Some(last) if has_more => page_token::encode(&query, last.name.as_str()),
             _ => String::new(),
         };
-        let schedules = found.into_iter().map(pb_schedule).collect();
+        let schedules = found.into_iter().map(|one| pb_schedule(one, payloads)).collect();
         Ok(Response::new(pb::ListSchedulesResponse { schedules, next_page_token }))
     }
 
@@ -132,9 +140,10 @@ impl ScheduleService for Schedules {
         &self,
         request: Request<pb::UpdateScheduleRequest>,
     ) -> Result<Response<pb::UpdateScheduleResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let named = check.part(schedule_ref(&request.namespace, &request.name));
+        let named = check.part(schedule_ref(namespace, &request.name));
         let etag = check.field("etag", etag(&request.etag));
         let horizon = request
             .horizon
@@ -149,7 +158,7 @@ impl ScheduleService for Schedules {
         let paths = request.update_mask.unwrap_or_default().paths;
         let largest = self.0.settings.largest_payload;
         let apply = |old: &crate::domain::ScheduleSpec| {
-            let merged = mask::apply(pb_schedule_spec(old.clone()), &new, &paths)?;
+            let merged = mask::apply(pb_schedule_spec(old.clone(), Payloads::Shown), &new, &paths)?;
             schedule_spec(&namespace, Some(merged), largest)
         };
         let horizon = horizon.unwrap_or(HORIZON);
@@ -165,7 +174,7 @@ impl ScheduleService for Schedules {
             removed: fires(&done.removed.0),
             added_count: count(done.added.1),
             removed_count: count(done.removed.1),
-            schedule: Some(pb_schedule(done.schedule)),
+            schedule: Some(pb_schedule(done.schedule, caller.payloads(&namespace))),
         }))
     }
 
@@ -173,9 +182,10 @@ impl ScheduleService for Schedules {
         &self,
         request: Request<pb::PauseScheduleRequest>,
     ) -> Result<Response<pb::PauseScheduleResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let named = check.part(schedule_ref(&request.namespace, &request.name));
+        let named = check.part(schedule_ref(namespace, &request.name));
         let note = check.field("note", text(request.note, limits::NOTE));
         let until = maybe_time(&mut check, "until", request.until);
         check.finish().map_err(invalid)?;
@@ -183,26 +193,32 @@ impl ScheduleService for Schedules {
             return Err(unread("name"));
         };
         let found = self.0.engine.schedules.pause(&namespace, &name, &note, until).await?;
-        Ok(Response::new(pb::PauseScheduleResponse { schedule: Some(pb_schedule(found)) }))
+        Ok(Response::new(pb::PauseScheduleResponse {
+            schedule: Some(pb_schedule(found, caller.payloads(&namespace))),
+        }))
     }
 
     async fn resume(
         &self,
         request: Request<pb::ResumeScheduleRequest>,
     ) -> Result<Response<pb::ResumeScheduleResponse>, Status> {
-        let request = request.into_inner();
-        let (namespace, name) = schedule_ref(&request.namespace, &request.name).map_err(invalid)?;
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
+        let (namespace, name) = schedule_ref(namespace, &request.name).map_err(invalid)?;
         let found = self.0.engine.schedules.resume(&namespace, &name).await?;
-        Ok(Response::new(pb::ResumeScheduleResponse { schedule: Some(pb_schedule(found)) }))
+        Ok(Response::new(pb::ResumeScheduleResponse {
+            schedule: Some(pb_schedule(found, caller.payloads(&namespace))),
+        }))
     }
 
     async fn delete(
         &self,
         request: Request<pb::DeleteScheduleRequest>,
     ) -> Result<Response<pb::DeleteScheduleResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let named = check.part(schedule_ref(&request.namespace, &request.name));
+        let named = check.part(schedule_ref(namespace, &request.name));
         let etag = check.field("etag", etag(&request.etag));
         check.finish().map_err(invalid)?;
         let (Some((namespace, name)), Some(etag)) = (named, etag) else {
@@ -217,9 +233,10 @@ impl ScheduleService for Schedules {
         request: Request<pb::TriggerScheduleRequest>,
     ) -> Result<Response<pb::TriggerScheduleResponse>, Status> {
         use crate::domain::schedule::Overlap::{BufferAll, BufferOne};
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let named = check.part(schedule_ref(&request.namespace, &request.name));
+        let named = check.part(schedule_ref(namespace, &request.name));
         let overlap = check.field("overlap", overlap(request.overlap));
         if let Some(Some(BufferOne | BufferAll)) = overlap {
             check.refuse("overlap", "must be ALLOW, SKIP or CANCEL_RUNNING");
@@ -238,9 +255,10 @@ impl ScheduleService for Schedules {
         &self,
         request: Request<pb::BackfillScheduleRequest>,
     ) -> Result<Response<pb::BackfillScheduleResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let named = check.part(schedule_ref(&request.namespace, &request.name));
+        let named = check.part(schedule_ref(namespace, &request.name));
         let required = |time: Option<prost_types::Timestamp>| {
             time.map_or_else(|| Err("is required".to_owned()), timestamp)
         };
@@ -267,9 +285,10 @@ impl ScheduleService for Schedules {
         &self,
         request: Request<pb::PreviewScheduleRequest>,
     ) -> Result<Response<pb::PreviewScheduleResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let namespace = check_namespace(&mut check, &request.namespace);
+        let namespace = check.field("namespace", namespace);
         let name = match request.name.as_str() {
             "" => None,
             name => check.field("name", ScheduleName::parse(name)),
@@ -301,9 +320,10 @@ impl ScheduleService for Schedules {
         &self,
         request: Request<pb::ListFiresRequest>,
     ) -> Result<Response<pb::ListFiresResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let named = check.part(schedule_ref(&request.namespace, &request.name));
+        let named = check.part(schedule_ref(namespace, &request.name));
         let from = maybe_time(&mut check, "from", request.from);
         let to = maybe_time(&mut check, "to", request.to);
         let outcomes = check.field("outcomes", outcomes(&request.outcomes));

@@ -68,7 +68,12 @@ impl From<Error> for Status {
             Error::Internal { log_id } => {
                 tell("log_id", log_id.clone());
             }
-            Error::SessionLost
+            Error::KeyNotFound(id) => {
+                details.set_resource_info("bellringer.v1.ApiKey", id, "", "");
+            }
+            Error::Unauthenticated
+            | Error::PermissionDenied
+            | Error::SessionLost
             | Error::ClockNotVirtual
             | Error::SlowConsumer
             | Error::Resync(_)
@@ -89,6 +94,9 @@ impl From<Error> for Status {
 pub(super) fn classify(error: &Error) -> (Code, ErrorReason) {
     match error {
         Error::Invalid(_) => (Code::InvalidArgument, ErrorReason::InvalidArgument),
+        Error::Unauthenticated => (Code::Unauthenticated, ErrorReason::Unauthenticated),
+        Error::PermissionDenied => (Code::PermissionDenied, ErrorReason::PermissionDenied),
+        Error::KeyNotFound(_) => (Code::NotFound, ErrorReason::ApiKeyNotFound),
         Error::TaskNotFound(_) => (Code::NotFound, ErrorReason::TaskNotFound),
         Error::QueueNotFound(_) => (Code::NotFound, ErrorReason::QueueNotFound),
         Error::ScheduleNotFound(_) => (Code::NotFound, ErrorReason::ScheduleNotFound),

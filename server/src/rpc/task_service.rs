@@ -11,8 +11,9 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::convert::fields::{check_namespace, key, page_size, text, uuid, view};
-use super::convert::task::{filter, new_task, pb_task, task_ref};
+use super::caller::enter;
+use super::convert::fields::{key, page_size, text, uuid, view};
+use super::convert::task::{Payloads, filter, new_task, pb_task, task_ref};
 use super::convert::time::duration;
 use super::status::{classify, invalid};
 use super::{Context, STREAM_BUFFER, page_token};
@@ -35,9 +36,10 @@ impl TaskService for Tasks {
         &self,
         request: Request<pb::SubmitRequest>,
     ) -> Result<Response<pb::SubmitResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let namespace = check_namespace(&mut check, &request.namespace);
+        let namespace = check.field("namespace", namespace);
         let anywhere = Namespace::parse(Namespace::DEFAULT).map_err(|_| Status::internal(""))?;
         let task = check.part(new_task(
             namespace.as_ref().unwrap_or(&anywhere),
@@ -56,9 +58,10 @@ impl TaskService for Tasks {
         &self,
         request: Request<pb::SubmitBatchRequest>,
     ) -> Result<Response<pb::SubmitBatchResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let namespace = check_namespace(&mut check, &request.namespace);
+        let namespace = check.field("namespace", namespace);
         if request.items.is_empty() || request.items.len() > limits::BATCH {
             check.refuse("items", format!("must be 1 to {} items", limits::BATCH));
         }
@@ -97,23 +100,27 @@ impl TaskService for Tasks {
         &self,
         request: Request<pb::GetTaskRequest>,
     ) -> Result<Response<pb::GetTaskResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let named = check.part(task_ref(&request.namespace, &request.task_id));
+        let named = check.part(task_ref(namespace, &request.task_id));
         let view = check.field("view", view(request.view, View::Full)).unwrap_or(View::Full);
         let (namespace, id) = checked(check, named)?;
         let task = self.0.engine.get(&namespace, id, view).await?;
-        Ok(Response::new(pb::GetTaskResponse { task: Some(pb_task(task, view)) }))
+        Ok(Response::new(pb::GetTaskResponse {
+            task: Some(pb_task(task, view, caller.payloads(&namespace))),
+        }))
     }
 
     async fn list(
         &self,
         request: Request<pb::ListTasksRequest>,
     ) -> Result<Response<pb::ListTasksResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let token_query = format!("tasks {} {:?}", request.namespace, sorted(&request.filter));
         let mut check = Checker::default();
-        let namespace = check_namespace(&mut check, &request.namespace);
+        let namespace = check.field("namespace", namespace);
         let filter = check.part(filter(request.filter));
         let size = check.field("page_size", page_size(request.page_size));
         let view = check.field("view", view(request.view, View::Basic)).unwrap_or(View::Basic);
@@ -128,6 +135,7 @@ impl TaskService for Tasks {
         let (Some(namespace), Some(filter), Some(size)) = (namespace, filter, size) else {
             return Err(invalid(Violations::one("filter", "cannot be read")));
         };
+        let payloads = caller.payloads(&namespace);
         let query = ListQuery { namespace, filter, before, limit: size + 1, view };
         let mut tasks = self.0.engine.list(&query).await?;
         let has_more = tasks.len() > size;
@@ -136,7 +144,7 @@ impl TaskService for Tasks {
             Some(last) if has_more => page_token::encode(&token_query, &last.id.to_string()),
             _ => String::new(),
         };
-        let tasks = tasks.into_iter().map(|task| pb_task(task, view)).collect();
+        let tasks = tasks.into_iter().map(|task| pb_task(task, view, payloads)).collect();
         Ok(Response::new(pb::ListTasksResponse { tasks, next_page_token }))
     }
 
@@ -144,22 +152,26 @@ impl TaskService for Tasks {
         &self,
         request: Request<pb::CancelTaskRequest>,
     ) -> Result<Response<pb::CancelTaskResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let named = check.part(task_ref(&request.namespace, &request.task_id));
+        let named = check.part(task_ref(namespace, &request.task_id));
         let reason = check.field("reason", text(request.reason, limits::NOTE)).unwrap_or_default();
         let (namespace, id) = checked(check, named)?;
         let task = self.0.engine.cancel(&namespace, id, &reason).await?;
-        Ok(Response::new(pb::CancelTaskResponse { task: Some(pb_task(task, View::Basic)) }))
+        Ok(Response::new(pb::CancelTaskResponse {
+            task: Some(pb_task(task, View::Basic, Payloads::Hidden)),
+        }))
     }
 
     async fn retry(
         &self,
         request: Request<pb::RetryTaskRequest>,
     ) -> Result<Response<pb::RetryTaskResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let named = check.part(task_ref(&request.namespace, &request.task_id));
+        let named = check.part(task_ref(namespace, &request.task_id));
         let key = check.field("idempotency_key", key(request.idempotency_key)).flatten();
         let (namespace, id) = checked(check, named)?;
         let again = self.0.engine.retry(&namespace, id, key).await?;
@@ -175,9 +187,10 @@ impl TaskService for Tasks {
         &self,
         request: Request<pb::WatchTasksRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let namespace = check_namespace(&mut check, &request.namespace);
+        let namespace = check.field("namespace", namespace);
         let selection = check.part(selection(request.task_ids, request.filter));
         let view = check.field("view", view(request.view, View::Basic)).unwrap_or(View::Basic);
         let resume = if request.resume_token.is_empty() {
@@ -189,13 +202,15 @@ impl TaskService for Tasks {
         let (Some(namespace), Some(selection)) = (namespace, selection) else {
             return Err(invalid(Violations::one("task_ids", "cannot be read")));
         };
+        let shown = (view, caller.payloads(&namespace));
         let watch = self.0.engine.watch(&namespace, selection, view, resume).await?;
         let (sender, receiver) = mpsc::channel(STREAM_BUFFER);
         let (bookmarks, stop) = (self.0.settings.bookmark_interval, self.0.stop.clone());
         self.0.streams.spawn(async move {
             let ended = tokio::select! {
-                ended = send_events(&watch, view, bookmarks, &sender) => ended,
+                ended = send_events(&watch, shown, bookmarks, &sender) => ended,
                 () = stop.cancelled() => Err(Error::Draining),
+                error = caller.ended() => Err(error),
             };
             if let Err(error) = ended {
                 sender.send(Err(error.into())).await.ok();
@@ -208,15 +223,19 @@ impl TaskService for Tasks {
         &self,
         request: Request<pb::WaitTaskRequest>,
     ) -> Result<Response<pb::WaitTaskResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let named = check.part(task_ref(&request.namespace, &request.task_id));
+        let named = check.part(task_ref(namespace, &request.task_id));
         let timeout = request.timeout.map(|wait| duration(wait, Duration::ZERO, WAIT.0));
         let timeout = check.field("timeout", timeout.unwrap_or(Ok(WAIT.1))).unwrap_or_default();
         let (namespace, id) = checked(check, named)?;
-        let task = self.0.engine.wait(&namespace, id, timeout).await?;
+        let task = tokio::select! {
+            task = self.0.engine.wait(&namespace, id, timeout) => task?,
+            error = caller.ended() => return Err(error.into()),
+        };
         let finished = task.state.is_final();
-        let task = Some(pb_task(task, View::Full));
+        let task = Some(pb_task(task, View::Full, caller.payloads(&namespace)));
         Ok(Response::new(pb::WaitTaskResponse { task, finished }))
     }
 }
@@ -224,7 +243,7 @@ impl TaskService for Tasks {
 /// Sends what a watch yields until it ends, or its reader is gone.
 async fn send_events(
     watch: &Watch,
-    view: View,
+    (view, payloads): (View, Payloads),
     bookmarks: Duration,
     sender: &mpsc::Sender<Result<pb::WatchTasksResponse, Status>>,
 ) -> Result<(), Error> {
@@ -245,7 +264,7 @@ async fn send_events(
         };
         let message = pb::WatchTasksResponse {
             event: event.into(),
-            task: task.map(|task| pb_task(Arc::unwrap_or_clone(task), view)),
+            task: task.map(|task| pb_task(Arc::unwrap_or_clone(task), view, payloads)),
             resume_token: watch.resume_token(),
         };
         // A reader that does not read makes this wait; the watch then coalesces, and ends at last.

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::convert::fields::{check_namespace, namespace};
+use super::caller::{Caller, Claim, enter};
 use super::convert::payload::payload;
 use super::convert::time::{duration, pb_duration, pb_timestamp};
 use super::convert::worker as convert;
@@ -48,9 +48,9 @@ impl WorkerService for Work {
         request: Request<Streaming<pb::WorkRequest>>,
     ) -> Result<Response<Self::WorkStream>, Status> {
         let (sender, receiver) = mpsc::channel(STREAM_BUFFER);
-        let (context, inbound) = (self.0.clone(), request.into_inner());
+        let (context, (caller, inbound)) = (self.0.clone(), enter(request)?);
         self.0.streams.spawn(async move {
-            if let Err(status) = serve(&context, inbound, &sender).await {
+            if let Err(status) = serve(&context, &caller, inbound, &sender).await {
                 sender.send(Err(status)).await.ok();
             }
         });
@@ -61,7 +61,8 @@ impl WorkerService for Work {
         &self,
         request: Request<pb::LeaseRequest>,
     ) -> Result<Response<pb::LeaseResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let hello = pb::Hello {
             namespace: request.namespace,
             worker_name: request.worker_name,
@@ -73,7 +74,7 @@ impl WorkerService for Work {
             running: Vec::new(),
         };
         let mut check = Checker::default();
-        let hello = check.part(convert::hello(&hello, ""));
+        let hello = check.part(convert::hello(namespace, &hello, ""));
         let most = match request.max_tasks {
             0 => 1,
             most => most,
@@ -85,6 +86,7 @@ impl WorkerService for Work {
         let wait = check.field("wait", wait.unwrap_or(Ok(Duration::ZERO))).unwrap_or_default();
         check.finish().map_err(invalid)?;
         let hello = hello.ok_or_else(|| invalid(Violations::one("namespace", "cannot be read")))?;
+        caller.check_queues(&hello)?;
         let engine = &self.0.engine;
         if engine.stopping().is_cancelled() {
             return Err(Error::Draining.into());
@@ -102,9 +104,10 @@ impl WorkerService for Work {
         &self,
         request: Request<pb::HeartbeatRequest>,
     ) -> Result<Response<pb::HeartbeatResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
-        let namespace = check_namespace(&mut check, &request.namespace);
+        let namespace = check.field("namespace", namespace);
         let session = check.field("session_token", SessionId::parse(&request.session_token));
         if request.running.len() > limits::BATCH {
             check.refuse("running", format!("must be up to {} attempts", limits::BATCH));
@@ -127,12 +130,14 @@ impl WorkerService for Work {
         &self,
         request: Request<pb::CompleteRequest>,
     ) -> Result<Response<pb::CompleteResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
         let largest = self.0.settings.largest_payload;
         let result = check.field("result", payload(request.result, largest));
         let ending = result.map(Ending::Succeeded);
-        let held = Held::new(request.namespace, request.session_token, request.task_id);
+        let held =
+            Held { namespace, session_token: request.session_token, task_id: request.task_id };
         self.report(check, held, request.attempt, ending).await?;
         Ok(Response::new(pb::CompleteResponse {}))
     }
@@ -141,7 +146,8 @@ impl WorkerService for Work {
         &self,
         request: Request<pb::FailRequest>,
     ) -> Result<Response<pb::FailResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
         let failed = pb::Failed {
             error: request.error,
@@ -156,7 +162,8 @@ impl WorkerService for Work {
                 None
             }
         };
-        let held = Held::new(request.namespace, request.session_token, request.task_id);
+        let held =
+            Held { namespace, session_token: request.session_token, task_id: request.task_id };
         self.report(check, held, request.attempt, ending).await?;
         Ok(Response::new(pb::FailResponse {}))
     }
@@ -165,14 +172,16 @@ impl WorkerService for Work {
         &self,
         request: Request<pb::ReleaseRequest>,
     ) -> Result<Response<pb::ReleaseResponse>, Status> {
-        let request = request.into_inner();
+        let (caller, request) = enter(request)?;
+        let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
         let delay = request.delay.map(|d| duration(d, Duration::ZERO, limits::TEN_YEARS));
         let ending = check.field("delay", delay.transpose()).map(|delay| match delay {
             Some(delay) if !delay.is_zero() => Ending::Snoozed(delay),
             _ => Ending::Released,
         });
-        let held = Held::new(request.namespace, request.session_token, request.task_id);
+        let held =
+            Held { namespace, session_token: request.session_token, task_id: request.task_id };
         self.report(check, held, request.attempt, ending).await?;
         Ok(Response::new(pb::ReleaseResponse {}))
     }
@@ -180,15 +189,9 @@ impl WorkerService for Work {
 
 /// What names an attempt in the unary twins.
 struct Held {
-    namespace: String,
+    namespace: Claim,
     session_token: String,
     task_id: String,
-}
-
-impl Held {
-    fn new(namespace: String, session_token: String, task_id: String) -> Self {
-        Self { namespace, session_token, task_id }
-    }
 }
 
 impl Work {
@@ -199,7 +202,7 @@ impl Work {
         attempt: u32,
         ending: Option<Ending>,
     ) -> Result<(), Status> {
-        let namespace: Option<Namespace> = check.field("namespace", namespace(&held.namespace));
+        let namespace: Option<Namespace> = check.field("namespace", held.namespace);
         let session = check.field("session_token", SessionId::parse(&held.session_token));
         let attempt: Option<AttemptRef> = match convert::attempt_ref(&held.task_id, attempt) {
             Ok(attempt) => Some(attempt),
@@ -223,6 +226,7 @@ impl Work {
 /// Serves one worker from its hello to its end.
 async fn serve(
     context: &Context,
+    caller: &Caller,
     mut inbound: Streaming<pb::WorkRequest>,
     sender: &Sender,
 ) -> Result<(), Status> {
@@ -233,7 +237,9 @@ async fn serve(
         return Err(wrong("the first message must be hello"));
     };
     let credit = hello.credit;
-    let hello = convert::hello(&hello, "hello").map_err(invalid)?;
+    let namespace = caller.namespace(&hello.namespace)?;
+    let hello = convert::hello(namespace, &hello, "hello").map_err(invalid)?;
+    caller.check_queues(&hello)?;
     if context.engine.stopping().is_cancelled() {
         return Err(Error::Draining.into());
     }
@@ -256,6 +262,7 @@ async fn serve(
         ended = read(context, &connection, &mut inbound) => ended?,
         ended = write(&session, sender) => return ended,
         () = context.stop.cancelled() => return Err(Error::Draining.into()),
+        error = caller.ended() => return Err(error.into()),
     };
     if ended == End::Goodbye {
         // What is still to be said goes out before the stream ends.

@@ -1,6 +1,7 @@
 //! The only place with SQL: one function for each file under `sql/`, in domain types. Decides
 //! nothing; every statement carries its own condition.
 
+mod access;
 mod bloat;
 mod claim;
 mod connections;
@@ -32,6 +33,7 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{Connection as _, Execute as _, Postgres};
 
+pub use access::{KeyRow, NewKeyRow};
 pub use bloat::{Bloat, TableBloat};
 pub use claim::{Claimed, Pair, Slot};
 pub use error::Error;

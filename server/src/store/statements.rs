@@ -10,6 +10,11 @@ macro_rules! statements {
 }
 
 statements! {
+    ACCESS_CREATE_KEY = "access/create_key";
+    ACCESS_KEYS = "access/keys";
+    ACCESS_KEYS_USED = "access/keys_used";
+    ACCESS_LIST_KEYS = "access/list_keys";
+    ACCESS_REVOKE_KEY = "access/revoke_key";
     HISTORY_CLEAN = "history/clean";
     HISTORY_CLOSE = "history/close";
     HISTORY_COUNT = "history/count";

@@ -1,6 +1,7 @@
 //! What tests stand on: a database of their own, a server in this process, and short names for
 //! what they do with it.
 
+pub(crate) mod access;
 pub(crate) mod guards;
 pub(crate) mod make;
 pub(crate) mod postgres;
@@ -9,5 +10,6 @@ pub(crate) mod replicas;
 pub(crate) mod server;
 pub(crate) mod worker;
 
+pub(crate) use access::Caller;
 pub(crate) use server::{Replica, TestServer, reason};
 pub(crate) use worker::Worker;

@@ -31,10 +31,11 @@ pub(crate) struct TestServer {
     pub(crate) url: String,
     pub(crate) clock: ManualClock,
     pub(crate) replica: Replica,
+    settings: Vec<(&'static str, &'static str)>,
 }
 
 impl Replica {
-    async fn start(url: &str, clock: Arc<dyn Clock>) -> Self {
+    async fn start(url: &str, clock: Arc<dyn Clock>, settings: &[(&str, &str)]) -> Self {
         // Shown with a test that fails; the first one of the process sets it up.
         tracing_subscriber::fmt()
             .with_env_filter("warn,sqlx=off")
@@ -44,8 +45,9 @@ impl Replica {
         let flags = Flags {
             database_url: Some(url.to_owned()),
             listen: Some("127.0.0.1:0".parse().unwrap()),
+            ..Flags::default()
         };
-        let environment = [
+        let mut environment = vec![
             ("BELLRINGER__STORE__HOT_CONNECTIONS", "3"),
             ("BELLRINGER__STORE__READ_CONNECTIONS", "3"),
             ("BELLRINGER__SERVER__METRICS_LISTEN", "127.0.0.1:0"),
@@ -54,8 +56,10 @@ impl Replica {
             // Tests go through years.
             ("BELLRINGER__RETENTION__FIRES", "3650d"),
         ];
-        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let config = Config::load(None, environment.into_iter(), &flags).unwrap();
+        environment.extend(settings);
+        let environment =
+            environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let config = Config::load(None, environment, &flags).unwrap();
         let app = App::start_with(&config, clock).await.unwrap();
         let address = format!("http://{}", app.local_addr());
         let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
@@ -98,17 +102,24 @@ impl TestServer {
         Self::start_at(SystemClock.now()).await
     }
 
+    /// The same, with settings of the environment.
+    pub(crate) async fn start_with(settings: &[(&'static str, &'static str)]) -> Self {
+        let (url, clock) = (fresh_database().await, ManualClock::new(SystemClock.now()));
+        let replica = Replica::start(&url, Arc::new(clock.clone()), settings).await;
+        Self { url, clock, replica, settings: settings.to_vec() }
+    }
+
     /// The same, at a time.
     pub(crate) async fn start_at(time: Timestamp) -> Self {
         let url = fresh_database().await;
         let clock = ManualClock::new(time);
-        let replica = Replica::start(&url, Arc::new(clock.clone())).await;
-        Self { url, clock, replica }
+        let replica = Replica::start(&url, Arc::new(clock.clone()), &[]).await;
+        Self { url, clock, replica, settings: Vec::new() }
     }
 
     /// Another replica on the same database and clock.
     pub(crate) async fn another(&self) -> Replica {
-        Replica::start(&self.url, Arc::new(self.clock.clone())).await
+        Replica::start(&self.url, Arc::new(self.clock.clone()), &self.settings).await
     }
 
     pub(crate) fn tasks(&self) -> TaskServiceClient<Channel> {

@@ -71,6 +71,12 @@ const (
 	ErrorReason_ERROR_REASON_SCHEDULE_OVERLAP ErrorReason = 20
 	// [FAILED_PRECONDITION] The clock of this server is not virtual: only that of `bellringer dev` is.
 	ErrorReason_ERROR_REASON_CLOCK_NOT_VIRTUAL ErrorReason = 21
+	// [UNAUTHENTICATED] The call has no credential that the server takes, or it has ended. Why is not told.
+	ErrorReason_ERROR_REASON_UNAUTHENTICATED ErrorReason = 22
+	// [PERMISSION_DENIED] The caller may not call this method, or not in this namespace.
+	ErrorReason_ERROR_REASON_PERMISSION_DENIED ErrorReason = 23
+	// [NOT_FOUND] There is no such API key in the namespace.
+	ErrorReason_ERROR_REASON_API_KEY_NOT_FOUND ErrorReason = 24
 )
 
 // Enum value maps for ErrorReason.
@@ -98,6 +104,9 @@ var (
 		19: "ERROR_REASON_ETAG_MISMATCH",
 		20: "ERROR_REASON_SCHEDULE_OVERLAP",
 		21: "ERROR_REASON_CLOCK_NOT_VIRTUAL",
+		22: "ERROR_REASON_UNAUTHENTICATED",
+		23: "ERROR_REASON_PERMISSION_DENIED",
+		24: "ERROR_REASON_API_KEY_NOT_FOUND",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":          0,
@@ -122,6 +131,9 @@ var (
 		"ERROR_REASON_ETAG_MISMATCH":        19,
 		"ERROR_REASON_SCHEDULE_OVERLAP":     20,
 		"ERROR_REASON_CLOCK_NOT_VIRTUAL":    21,
+		"ERROR_REASON_UNAUTHENTICATED":      22,
+		"ERROR_REASON_PERMISSION_DENIED":    23,
+		"ERROR_REASON_API_KEY_NOT_FOUND":    24,
 	}
 )
 
@@ -156,7 +168,7 @@ var File_bellringer_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_bellringer_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	" bellringer/v1/error_reason.proto\x12\rbellringer.v1*\xde\x05\n" +
+	" bellringer/v1/error_reason.proto\x12\rbellringer.v1*\xc8\x06\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12!\n" +
 	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x12\x1f\n" +
@@ -180,7 +192,10 @@ const file_bellringer_v1_error_reason_proto_rawDesc = "" +
 	"\x1cERROR_REASON_SCHEDULE_EXISTS\x10\x12\x12\x1e\n" +
 	"\x1aERROR_REASON_ETAG_MISMATCH\x10\x13\x12!\n" +
 	"\x1dERROR_REASON_SCHEDULE_OVERLAP\x10\x14\x12\"\n" +
-	"\x1eERROR_REASON_CLOCK_NOT_VIRTUAL\x10\x15BG\n" +
+	"\x1eERROR_REASON_CLOCK_NOT_VIRTUAL\x10\x15\x12 \n" +
+	"\x1cERROR_REASON_UNAUTHENTICATED\x10\x16\x12\"\n" +
+	"\x1eERROR_REASON_PERMISSION_DENIED\x10\x17\x12\"\n" +
+	"\x1eERROR_REASON_API_KEY_NOT_FOUND\x10\x18BG\n" +
 	"\x11dev.bellringer.v1P\x01Z0bellringer.dev/client/bellringer/v1;bellringerv1b\x06proto3"
 
 var (

@@ -1628,9 +1628,11 @@ type Schedule struct {
 	// It resumes by itself at this time; absent: it does not.
 	PausedUntil *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=paused_until,json=pausedUntil,proto3" json:"paused_until,omitempty"`
 	// Note of the one who paused it.
-	PauseNote     string `protobuf:"bytes,20,opt,name=pause_note,json=pauseNote,proto3" json:"pause_note,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	PauseNote string `protobuf:"bytes,20,opt,name=pause_note,json=pauseNote,proto3" json:"pause_note,omitempty"`
+	// Whether the payloads of its tasks are left out because the caller may not read them.
+	PayloadsHidden bool `protobuf:"varint,21,opt,name=payloads_hidden,json=payloadsHidden,proto3" json:"payloads_hidden,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Schedule) Reset() {
@@ -1801,6 +1803,13 @@ func (x *Schedule) GetPauseNote() string {
 		return x.PauseNote
 	}
 	return ""
+}
+
+func (x *Schedule) GetPayloadsHidden() bool {
+	if x != nil {
+		return x.PayloadsHidden
+	}
+	return false
 }
 
 // One entry of the ledger: a time, or a range of times with the same fate.
@@ -2032,7 +2041,7 @@ const file_bellringer_v1_schedule_proto_rawDesc = "" +
 	"\vdescription\x18\x06 \x01(\tR\vdescription\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9c\x06\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc5\x06\n" +
 	"\bSchedule\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x12\n" +
@@ -2060,7 +2069,8 @@ const file_bellringer_v1_schedule_proto_rawDesc = "" +
 	"\tpaused_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\bpausedAt\x12=\n" +
 	"\fpaused_until\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\vpausedUntil\x12\x1d\n" +
 	"\n" +
-	"pause_note\x18\x14 \x01(\tR\tpauseNote\"\xc0\x04\n" +
+	"pause_note\x18\x14 \x01(\tR\tpauseNote\x12'\n" +
+	"\x0fpayloads_hidden\x18\x15 \x01(\bR\x0epayloadsHidden\"\xc0\x04\n" +
 	"\x04Fire\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1d\n" +
 	"\n" +

@@ -907,9 +907,11 @@ type Task struct {
 	// Name of the worker of the current or last attempt.
 	Worker string `protobuf:"bytes,17,opt,name=worker,proto3" json:"worker,omitempty"`
 	// The finished task of which this one is a retry, if it was made by Retry.
-	RetryOf       string `protobuf:"bytes,18,opt,name=retry_of,json=retryOf,proto3" json:"retry_of,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RetryOf string `protobuf:"bytes,18,opt,name=retry_of,json=retryOf,proto3" json:"retry_of,omitempty"`
+	// Whether payload, result and late results are left out because the caller may not read them.
+	PayloadsHidden bool `protobuf:"varint,19,opt,name=payloads_hidden,json=payloadsHidden,proto3" json:"payloads_hidden,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Task) Reset() {
@@ -1068,6 +1070,13 @@ func (x *Task) GetRetryOf() string {
 	return ""
 }
 
+func (x *Task) GetPayloadsHidden() bool {
+	if x != nil {
+		return x.PayloadsHidden
+	}
+	return false
+}
+
 var File_bellringer_v1_task_proto protoreflect.FileDescriptor
 
 const file_bellringer_v1_task_proto_rawDesc = "" +
@@ -1131,7 +1140,7 @@ const file_bellringer_v1_task_proto_rawDesc = "" +
 	"\vreported_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"reportedAt\x12.\n" +
 	"\x06result\x18\x03 \x01(\v2\x16.bellringer.v1.PayloadR\x06result\x12.\n" +
-	"\x05error\x18\x04 \x01(\v2\x18.bellringer.v1.TaskErrorR\x05error\"\xea\x05\n" +
+	"\x05error\x18\x04 \x01(\v2\x18.bellringer.v1.TaskErrorR\x05error\"\x93\x06\n" +
 	"\x04Task\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12+\n" +
@@ -1154,7 +1163,8 @@ const file_bellringer_v1_task_proto_rawDesc = "" +
 	"\x05error\x18\x0f \x01(\v2\x18.bellringer.v1.TaskErrorR\x05error\x122\n" +
 	"\battempts\x18\x10 \x03(\v2\x16.bellringer.v1.AttemptR\battempts\x12\x16\n" +
 	"\x06worker\x18\x11 \x01(\tR\x06worker\x12\x19\n" +
-	"\bretry_of\x18\x12 \x01(\tR\aretryOf*\xeb\x01\n" +
+	"\bretry_of\x18\x12 \x01(\tR\aretryOf\x12'\n" +
+	"\x0fpayloads_hidden\x18\x13 \x01(\bR\x0epayloadsHidden*\xeb\x01\n" +
 	"\tTaskState\x12\x1a\n" +
 	"\x16TASK_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14TASK_STATE_SCHEDULED\x10\x01\x12\x14\n" +

@@ -68,6 +68,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[FAILED_PRECONDITION] Earlier tasks of the schedule are unfinished; metadata `running`."""
     ERROR_REASON_CLOCK_NOT_VIRTUAL: _ErrorReason.ValueType  # 21
     """[FAILED_PRECONDITION] The clock of this server is not virtual: only that of `bellringer dev` is."""
+    ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 22
+    """[UNAUTHENTICATED] The call has no credential that the server takes, or it has ended. Why is not told."""
+    ERROR_REASON_PERMISSION_DENIED: _ErrorReason.ValueType  # 23
+    """[PERMISSION_DENIED] The caller may not call this method, or not in this namespace."""
+    ERROR_REASON_API_KEY_NOT_FOUND: _ErrorReason.ValueType  # 24
+    """[NOT_FOUND] There is no such API key in the namespace."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every reason for which a call can fail. `google.rpc.ErrorInfo.reason` carries the name without
@@ -120,4 +126,10 @@ ERROR_REASON_SCHEDULE_OVERLAP: ErrorReason.ValueType  # 20
 """[FAILED_PRECONDITION] Earlier tasks of the schedule are unfinished; metadata `running`."""
 ERROR_REASON_CLOCK_NOT_VIRTUAL: ErrorReason.ValueType  # 21
 """[FAILED_PRECONDITION] The clock of this server is not virtual: only that of `bellringer dev` is."""
+ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 22
+"""[UNAUTHENTICATED] The call has no credential that the server takes, or it has ended. Why is not told."""
+ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 23
+"""[PERMISSION_DENIED] The caller may not call this method, or not in this namespace."""
+ERROR_REASON_API_KEY_NOT_FOUND: ErrorReason.ValueType  # 24
+"""[NOT_FOUND] There is no such API key in the namespace."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

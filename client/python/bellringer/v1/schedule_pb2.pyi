@@ -864,6 +864,7 @@ class Schedule(_message.Message):
     PAUSED_AT_FIELD_NUMBER: _builtins.int
     PAUSED_UNTIL_FIELD_NUMBER: _builtins.int
     PAUSE_NOTE_FIELD_NUMBER: _builtins.int
+    PAYLOADS_HIDDEN_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Identifies the schedule for ever: a UUID of version 7."""
     namespace: _builtins.str
@@ -890,6 +891,8 @@ class Schedule(_message.Message):
     """Tasks in a row that FAILED or EXPIRED."""
     pause_note: _builtins.str
     """Note of the one who paused it."""
+    payloads_hidden: _builtins.bool
+    """Whether the payloads of its tasks are left out because the caller may not read them."""
     @_builtins.property
     def spec(self) -> Global___ScheduleSpec:
         """As it was given, defaults filled in."""
@@ -941,10 +944,11 @@ class Schedule(_message.Message):
         paused_at: _timestamp_pb2.Timestamp | None = ...,
         paused_until: _timestamp_pb2.Timestamp | None = ...,
         pause_note: _builtins.str = ...,
+        payloads_hidden: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "last_fire_at", b"last_fire_at", "next_fire_at", b"next_fire_at", "paused_at", b"paused_at", "paused_until", b"paused_until", "spec", b"spec", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "etag", b"etag", "failures_in_a_row", b"failures_in_a_row", "fires", b"fires", "held_back", b"held_back", "id", b"id", "last_fire_at", b"last_fire_at", "last_task_id", b"last_task_id", "name", b"name", "namespace", b"namespace", "next_fire_at", b"next_fire_at", "pause_note", b"pause_note", "paused_at", b"paused_at", "paused_until", b"paused_until", "running", b"running", "spec", b"spec", "state", b"state", "summary", b"summary", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "etag", b"etag", "failures_in_a_row", b"failures_in_a_row", "fires", b"fires", "held_back", b"held_back", "id", b"id", "last_fire_at", b"last_fire_at", "last_task_id", b"last_task_id", "name", b"name", "namespace", b"namespace", "next_fire_at", b"next_fire_at", "pause_note", b"pause_note", "paused_at", b"paused_at", "paused_until", b"paused_until", "payloads_hidden", b"payloads_hidden", "running", b"running", "spec", b"spec", "state", b"state", "summary", b"summary", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -541,6 +541,7 @@ class Task(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     WORKER_FIELD_NUMBER: _builtins.int
     RETRY_OF_FIELD_NUMBER: _builtins.int
+    PAYLOADS_HIDDEN_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Identifies the task for ever: a UUID of version 7 in its 36-character form."""
     namespace: _builtins.str
@@ -559,6 +560,8 @@ class Task(_message.Message):
     """Name of the worker of the current or last attempt."""
     retry_of: _builtins.str
     """The finished task of which this one is a retry, if it was made by Retry."""
+    payloads_hidden: _builtins.bool
+    """Whether payload, result and late results are left out because the caller may not read them."""
     @_builtins.property
     def spec(self) -> Global___TaskSpec:
         """What was submitted, with defaults filled in. `payload` only in view FULL."""
@@ -616,10 +619,11 @@ class Task(_message.Message):
         attempts: _abc.Iterable[Global___Attempt] | None = ...,
         worker: _builtins.str = ...,
         retry_of: _builtins.str = ...,
+        payloads_hidden: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "due_at", b"due_at", "error", b"error", "finished_at", b"finished_at", "progress", b"progress", "result", b"result", "spec", b"spec", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "attempts", b"attempts", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "due_at", b"due_at", "error", b"error", "finished_at", b"finished_at", "id", b"id", "namespace", b"namespace", "progress", b"progress", "result", b"result", "retry_of", b"retry_of", "revision", b"revision", "spec", b"spec", "started_at", b"started_at", "state", b"state", "tries", b"tries", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "attempts", b"attempts", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "due_at", b"due_at", "error", b"error", "finished_at", b"finished_at", "id", b"id", "namespace", b"namespace", "payloads_hidden", b"payloads_hidden", "progress", b"progress", "result", b"result", "retry_of", b"retry_of", "revision", b"revision", "spec", b"spec", "started_at", b"started_at", "state", b"state", "tries", b"tries", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -3,17 +3,25 @@
 use std::time::Duration;
 
 use bellringer_api::v1::{
-    admin_service_client::AdminServiceClient, queue_service_client::QueueServiceClient,
-    schedule_service_client::ScheduleServiceClient, task_service_client::TaskServiceClient,
-    worker_service_client::WorkerServiceClient,
+    access_service_client::AccessServiceClient, admin_service_client::AdminServiceClient,
+    queue_service_client::QueueServiceClient, schedule_service_client::ScheduleServiceClient,
+    task_service_client::TaskServiceClient, worker_service_client::WorkerServiceClient,
 };
+use bellringer_client::{Connection, Credentials};
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::{
     Response, Status,
-    transport::{Channel, ClientTlsConfig, Endpoint},
+    service::interceptor::InterceptedService,
+    transport::{ClientTlsConfig, Endpoint},
 };
 
-use crate::{cli::Global, exit::Exit, failure::Failure, output::Output, time::friendly};
+use crate::{
+    cli::{Global, Secret},
+    exit::Exit,
+    failure::Failure,
+    output::Output,
+    time::friendly,
+};
 
 /// Longest time for one call unless `--timeout` says otherwise.
 const CALL: Duration = Duration::from_secs(30);
@@ -27,7 +35,10 @@ const LARGEST_ANSWER: usize = 256 << 20;
 
 /// One run of `bellctl`.
 pub(crate) struct App {
-    channel: Channel,
+    channel: Connection,
+    credentials: Credentials,
+    /// As it is sent, for programs that are started.
+    token: Option<Secret>,
     pub(crate) server: String,
     pub(crate) namespace: String,
     pub(crate) out: Output,
@@ -39,11 +50,16 @@ impl App {
     /// Reads the options; connects at the first call.
     ///
     /// # Errors
-    /// The address is not one.
+    /// The address is not one, or the API key cannot be read.
     pub(crate) fn new(global: &Global) -> Result<Self, Failure> {
-        let channel = connect(&global.server)?;
+        let token = token(global)?;
+        let credentials = Credentials::bearer(token.as_ref().map(|Secret(text)| text.as_str()));
+        let credentials = credentials.map_err(|error| Failure::usage(error.to_string()))?;
+        let channel = connect(&global.server, &credentials)?;
         Ok(Self {
             channel,
+            credentials,
+            token,
             server: global.server.clone(),
             namespace: global.namespace.clone(),
             out: Output::new(global.output, global.quiet, global.no_color),
@@ -57,7 +73,9 @@ impl App {
     /// The address is not one.
     pub(crate) fn at(&self, server: &str) -> Result<Self, Failure> {
         Ok(Self {
-            channel: connect(server)?,
+            channel: connect(server, &self.credentials)?,
+            credentials: self.credentials.clone(),
+            token: self.token.clone(),
             server: server.to_owned(),
             namespace: self.namespace.clone(),
             out: self.out,
@@ -66,27 +84,38 @@ impl App {
     }
 
     /// The connection, for services of others.
-    pub(crate) fn channel(&self) -> Channel {
+    pub(crate) fn channel(&self) -> Connection {
         self.channel.clone()
     }
 
-    pub(crate) fn tasks(&self) -> TaskServiceClient<Channel> {
+    /// Lets a program that is started call the server as this one does.
+    pub(crate) fn pass_on(&self, command: &mut tokio::process::Command) {
+        if let Some(Secret(token)) = &self.token {
+            command.env("BELLRINGER_API_KEY", token);
+        }
+    }
+
+    pub(crate) fn access(&self) -> AccessServiceClient<Connection> {
+        AccessServiceClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    pub(crate) fn tasks(&self) -> TaskServiceClient<Connection> {
         TaskServiceClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
     }
 
-    pub(crate) fn queues(&self) -> QueueServiceClient<Channel> {
+    pub(crate) fn queues(&self) -> QueueServiceClient<Connection> {
         QueueServiceClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
     }
 
-    pub(crate) fn schedules(&self) -> ScheduleServiceClient<Channel> {
+    pub(crate) fn schedules(&self) -> ScheduleServiceClient<Connection> {
         ScheduleServiceClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
     }
 
-    pub(crate) fn admin(&self) -> AdminServiceClient<Channel> {
+    pub(crate) fn admin(&self) -> AdminServiceClient<Connection> {
         AdminServiceClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
     }
 
-    pub(crate) fn workers(&self) -> WorkerServiceClient<Channel> {
+    pub(crate) fn workers(&self) -> WorkerServiceClient<Connection> {
         WorkerServiceClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
     }
 
@@ -144,7 +173,22 @@ impl App {
     }
 }
 
-fn connect(server: &str) -> Result<Channel, Failure> {
+/// The API key, from its option or from a file.
+fn token(global: &Global) -> Result<Option<Secret>, Failure> {
+    // An empty variable is as good as none.
+    match (&global.api_key, &global.api_key_file) {
+        (Some(Secret(text)), _) if !text.is_empty() => Ok(Some(Secret(text.trim().to_owned()))),
+        (_, Some(file)) => {
+            let text = std::fs::read_to_string(file).map_err(|error| {
+                Failure::usage(format!("cannot read {}: {error}", file.display()))
+            })?;
+            Ok(Some(Secret(text.trim().to_owned())))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn connect(server: &str, credentials: &Credentials) -> Result<Connection, Failure> {
     let wrong = |error: tonic::transport::Error| {
         Failure::usage(format!("{server:?} is no address of a server: {error}"))
             .next("write it as http://HOST:PORT, or https://HOST:PORT for TLS")
@@ -159,9 +203,10 @@ fn connect(server: &str) -> Result<Channel, Failure> {
         endpoint = endpoint.tls_config(tls).map_err(wrong)?;
     }
     // Streams notice a connection that died silently by the pings that stay unanswered.
-    Ok(endpoint
+    let channel = endpoint
         .connect_timeout(Duration::from_secs(10))
         .http2_keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(20))
-        .connect_lazy())
+        .connect_lazy();
+    Ok(InterceptedService::new(channel, credentials.clone()))
 }

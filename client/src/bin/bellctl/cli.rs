@@ -1,5 +1,8 @@
 //! The command line as a whole: global options and the list of commands.
 
+use std::fmt;
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand, builder::Styles, builder::styling::AnsiColor};
 
 use crate::{commands, exit, output::Format, time::Length};
@@ -42,6 +45,14 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, env = "BELLRINGER_SERVER", value_name = "URL")]
     #[arg(default_value = "http://127.0.0.1:7117", hide_env_values = true)]
     pub(crate) server: String,
+    /// API key, or another bearer token; better in BELLRINGER_API_KEY or a file
+    #[arg(long, global = true, env = "BELLRINGER_API_KEY", value_name = "KEY")]
+    #[arg(hide_env_values = true)]
+    pub(crate) api_key: Option<Secret>,
+    /// A file that holds the API key
+    #[arg(long, global = true, env = "BELLRINGER_API_KEY_FILE", value_name = "FILE")]
+    #[arg(hide_env_values = true)]
+    pub(crate) api_key_file: Option<PathBuf>,
     /// Namespace of tasks, queues and schedules
     #[arg(short, long, global = true, env = "BELLRINGER_NAMESPACE", value_name = "NAME")]
     #[arg(default_value = "default", hide_env_values = true)]
@@ -61,6 +72,22 @@ pub(crate) struct Global {
     pub(crate) no_color: bool,
 }
 
+/// Text that is never shown.
+#[derive(Clone)]
+pub(crate) struct Secret(pub(crate) String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -75,6 +102,8 @@ pub(crate) enum Command {
     Queues(commands::queues::Queues),
     Schedule(commands::schedule::Schedule),
     Cluster(commands::cluster::Cluster),
+    Keys(commands::keys::Keys),
+    Whoami(commands::whoami::WhoAmI),
     Clock(commands::clock::Clock),
     Import(commands::import::Import),
     Worker(commands::worker::Worker),

@@ -156,6 +156,17 @@ fn next(code: Code, reason: ErrorReason, metadata: &HashMap<String, String>) -> 
         ErrorReason::ClockNotVirtual => {
             "only the clock of a server that runs as `bellringer dev` can be moved".to_owned()
         }
+        ErrorReason::Unauthenticated => {
+            "give an API key: --api-key-file, or BELLRINGER_API_KEY; is it expired or revoked?"
+                .to_owned()
+        }
+        ErrorReason::PermissionDenied => {
+            "see what you may do: bellctl whoami; check --namespace, or ask whoever runs the server"
+                .to_owned()
+        }
+        ErrorReason::ApiKeyNotFound => {
+            "see which there are: bellctl keys list; check --namespace".to_owned()
+        }
         ErrorReason::InvalidArgument => return None,
         ErrorReason::Unspecified | ErrorReason::LeaseLost | ErrorReason::SessionLost => {
             return next_by_code(code).map(ToOwned::to_owned);
@@ -172,7 +183,7 @@ fn next_by_code(code: Code) -> Option<&'static str> {
         Code::NotFound => Some("check --namespace"),
         Code::DeadlineExceeded => Some("try again, or allow more time with --timeout"),
         Code::Unauthenticated | Code::PermissionDenied => {
-            Some("ask whoever runs the server for access")
+            Some("give an API key, or ask whoever runs the server for access")
         }
         Code::Unimplemented => {
             Some("is this a Bellringer server, and as new as bellctl? see bellctl version")

@@ -4,13 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
-use crate::domain::{Checker, Namespace, QueueName, View, limits};
+use crate::domain::{QueueName, View, limits};
 use bellringer_api::v1 as pb;
-
-/// Reads a namespace; empty means the default.
-pub(crate) fn namespace(text: &str) -> Result<Namespace, String> {
-    Namespace::parse(if text.is_empty() { Namespace::DEFAULT } else { text })
-}
 
 /// Reads a queue; empty means the default.
 pub(crate) fn queue_or_default(text: &str) -> Result<QueueName, String> {
@@ -103,11 +98,6 @@ pub(crate) fn page_size(size: u32) -> Result<usize, String> {
 /// Reads the last id of a page token.
 pub(crate) fn uuid(text: &str) -> Result<Uuid, String> {
     Uuid::try_parse(text).map_err(|_| "must be a token as the server gave it".to_owned())
-}
-
-/// Reads the namespace of a request.
-pub(crate) fn check_namespace(check: &mut Checker, text: &str) -> Option<Namespace> {
-    check.field("namespace", namespace(text))
 }
 
 #[cfg(test)]

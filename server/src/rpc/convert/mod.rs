@@ -1,6 +1,7 @@
 //! Between the protobuf and the domain. Inwards everything wrong is collected, not just the first;
 //! past this line there is no raw text, no unset enum, no negative duration. Outwards nothing fails.
 
+pub(super) mod access;
 pub(super) mod fields;
 pub(super) mod mask;
 pub(super) mod payload;

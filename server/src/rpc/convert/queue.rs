@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use bellringer_api::v1 as pb;
 
-use super::fields::check_namespace;
 use super::time::{duration, pb_duration, pb_timestamp};
 use crate::domain::{Checker, Namespace, Queue, QueueName, Retention, Violations, limits};
+use crate::rpc::caller::Claim;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Reads the name of a queue, with the namespace that every request has.
 pub(crate) fn queue_ref(
-    namespace: &str,
+    namespace: Claim,
     queue: &str,
 ) -> Result<(Namespace, QueueName), Violations> {
     let mut check = Checker::default();
-    let namespace = check_namespace(&mut check, namespace);
+    let namespace = check.field("namespace", namespace);
     let queue = check.field("queue", QueueName::parse(queue));
     check.finish()?;
     namespace.zip(queue).ok_or_else(|| Violations::one("queue", "cannot be read"))

@@ -7,8 +7,8 @@ use bellringer_schedule::Rule;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::fields::{check_namespace, labels, text};
-use super::task::{new_task, pb_spec};
+use super::fields::{labels, text};
+use super::task::{Payloads, new_task, pb_spec};
 use super::time::{duration, pb_duration, pb_timestamp};
 use super::times::{pb_times, times};
 use crate::domain::schedule::{
@@ -19,6 +19,7 @@ use crate::domain::task::Start;
 use crate::domain::{
     Checker, Namespace, NewTask, Schedule, ScheduleName, ScheduleSpec, Violations, limits,
 };
+use crate::rpc::caller::Claim;
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -26,11 +27,11 @@ const YEAR: Duration = Duration::from_secs(366 * 86_400);
 
 /// Reads the name of a schedule, with the namespace that every request has.
 pub(crate) fn schedule_ref(
-    namespace: &str,
+    namespace: Claim,
     name: &str,
 ) -> Result<(Namespace, ScheduleName), Violations> {
     let mut check = Checker::default();
-    let namespace = check_namespace(&mut check, namespace);
+    let namespace = check.field("namespace", namespace);
     let name = check.field("name", ScheduleName::parse(name));
     check.finish()?;
     namespace.zip(name).ok_or_else(|| Violations::one("name", "cannot be read"))
@@ -182,7 +183,8 @@ pub(crate) fn outcomes(outcomes: &[i32]) -> Result<Vec<FireOutcome>, String> {
 }
 
 /// Writes a spec, with defaults filled in.
-pub(crate) fn pb_schedule_spec(spec: ScheduleSpec) -> pb::ScheduleSpec {
+pub(crate) fn pb_schedule_spec(spec: ScheduleSpec, payloads: Payloads) -> pb::ScheduleSpec {
+    let is_shown = payloads == Payloads::Shown;
     let policies = &spec.policies;
     let seconds = |seconds| Some(pb_duration(Duration::from_secs(seconds)));
     let policies = pb::SchedulePolicies {
@@ -206,12 +208,12 @@ pub(crate) fn pb_schedule_spec(spec: ScheduleSpec) -> pb::ScheduleSpec {
         max_running: policies.max_running,
         max_fires: policies.max_fires,
         pause_after_failures: policies.pause_after_failures,
-        on_failure: spec.on_failure.map(|task| pb_spec(task, true)),
-        on_recovery: spec.on_recovery.map(|task| pb_spec(task, true)),
+        on_failure: spec.on_failure.map(|task| pb_spec(task, is_shown)),
+        on_recovery: spec.on_recovery.map(|task| pb_spec(task, is_shown)),
     };
     pb::ScheduleSpec {
         times: Some(pb_times(spec.times)),
-        task: Some(pb_spec(spec.task, true)),
+        task: Some(pb_spec(spec.task, is_shown)),
         start_within: spec.start_within.map(pb_duration),
         policies: Some(policies),
         labels: spec.labels.into_iter().collect(),
@@ -220,7 +222,7 @@ pub(crate) fn pb_schedule_spec(spec: ScheduleSpec) -> pb::ScheduleSpec {
 }
 
 /// Writes a schedule.
-pub(crate) fn pb_schedule(schedule: Schedule) -> pb::Schedule {
+pub(crate) fn pb_schedule(schedule: Schedule, payloads: Payloads) -> pb::Schedule {
     let summary = schedule.plan().map(|plan| plan.describe()).unwrap_or_default();
     let (paused_at, paused_until, pause_note) = match schedule.pause {
         Some(pause) => (Some(pause.at), pause.until, pause.note),
@@ -231,7 +233,7 @@ pub(crate) fn pb_schedule(schedule: Schedule) -> pb::Schedule {
         id: schedule.id.to_string(),
         namespace: schedule.namespace.to_string(),
         name: schedule.name.to_string(),
-        spec: Some(pb_schedule_spec(schedule.spec)),
+        spec: Some(pb_schedule_spec(schedule.spec, payloads)),
         state: i32::from(schedule.state.code()),
         version: schedule.version,
         etag: schedule.version.to_string(),
@@ -248,6 +250,7 @@ pub(crate) fn pb_schedule(schedule: Schedule) -> pb::Schedule {
         paused_at: paused_at.map(pb_timestamp),
         paused_until: paused_until.map(pb_timestamp),
         pause_note,
+        payloads_hidden: payloads == Payloads::Hidden,
     }
 }
 

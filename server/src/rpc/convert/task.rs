@@ -5,7 +5,7 @@ use std::time::Duration;
 use bellringer_api::v1 as pb;
 use jiff::Timestamp;
 
-use super::fields::{self, check_namespace, cut, key, labels};
+use super::fields::{self, cut, key, labels};
 use super::payload::{payload, pb_payload};
 use super::time::{duration, pb_duration, pb_timestamp, timestamp};
 use crate::domain::task::Start;
@@ -13,6 +13,7 @@ use crate::domain::{
     Attempt, AttemptOutcome, Checker, Filter, Kind, Late, Namespace, NewTask, Progress, QueueName,
     RetryPolicy, Task, TaskError, TaskState, UniqueConflict, Version, View, Violations, limits,
 };
+use crate::rpc::caller::Claim;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -217,11 +218,11 @@ fn state_in(state: i32) -> Result<TaskState, String> {
 
 /// Reads the id of a task, with the namespace that every request has.
 pub(crate) fn task_ref(
-    namespace: &str,
+    namespace: Claim,
     task_id: &str,
 ) -> Result<(Namespace, crate::domain::TaskId), Violations> {
     let mut check = Checker::default();
-    let namespace = check_namespace(&mut check, namespace);
+    let namespace = check.field("namespace", namespace);
     let task = check.field("task_id", crate::domain::TaskId::parse(task_id));
     check.finish()?;
     namespace.zip(task).ok_or_else(|| Violations::one("task_id", "cannot be read"))
@@ -241,9 +242,25 @@ pub(crate) fn state(state: TaskState) -> pb::TaskState {
     }
 }
 
+/// Whether the reader of an answer may see payloads and results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Payloads {
+    /// They are in it.
+    Shown,
+    /// They are left out.
+    Hidden,
+}
+
 /// Writes a task; one that was read with more than `view` is cut down to it.
-pub(crate) fn pb_task(task: Task, view: View) -> pb::Task {
+pub(crate) fn pb_task(mut task: Task, view: View, payloads: Payloads) -> pb::Task {
     let is_full = view == View::Full;
+    let is_shown = is_full && payloads == Payloads::Shown;
+    if !is_shown {
+        task.result = None;
+        for late in task.attempts.iter_mut().filter_map(|attempt| attempt.late.as_mut()) {
+            late.result = None;
+        }
+    }
     let spec = task.spec;
     pb::Task {
         id: task.id.to_string(),
@@ -258,7 +275,7 @@ pub(crate) fn pb_task(task: Task, view: View) -> pb::Task {
         tries: task.tries,
         cancel_requested: task.cancel_requested,
         progress: task.progress.map(pb_progress),
-        result: task.result.filter(|_| is_full).and_then(pb_payload),
+        result: task.result.and_then(pb_payload),
         error: task.error.map(pb_error),
         attempts: if is_full {
             task.attempts.into_iter().map(pb_attempt).collect()
@@ -269,8 +286,9 @@ pub(crate) fn pb_task(task: Task, view: View) -> pb::Task {
         retry_of: spec.retry_of.map(|id| id.to_string()).unwrap_or_default(),
         spec: Some(pb::TaskSpec {
             run_at: Some(pb_timestamp(task.run_at)),
-            ..pb_spec(spec, is_full)
+            ..pb_spec(spec, is_shown)
         }),
+        payloads_hidden: is_full && !is_shown,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bellringer_api::v1 as pb;
 use bellringer_api::v1::attempt_report::Outcome;
 
-use super::fields::{check_namespace, cut, queue_or_default, text};
+use super::fields::{cut, queue_or_default, text};
 use super::payload::{payload, pb_payload};
 use super::task::{error, pb_progress};
 use super::time::{duration, pb_duration, pb_timestamp};
@@ -14,18 +14,19 @@ use crate::domain::{
     Report, SessionId, Stop, StopReason, TaskId, Version, Violations, limits,
 };
 use crate::engine::Ack;
+use crate::rpc::caller::Claim;
 use crate::rpc::status::classify;
 
 /// Reads a hello; its credit is checked apart.
-pub(crate) fn hello(hello: &pb::Hello, field: &str) -> Result<Hello, Violations> {
+pub(crate) fn hello(namespace: Claim, hello: &pb::Hello, field: &str) -> Result<Hello, Violations> {
     let mut check = Checker::below(field);
-    let namespace = check_namespace(&mut check, &hello.namespace);
+    let namespace = check.field("namespace", namespace);
     let worker_name =
         check.field("worker_name", text(hello.worker_name.clone(), limits::WORKER_NAME));
     let queues = if hello.queues.is_empty() {
         queue_or_default("").map(|queue| vec![queue])
     } else {
-        names(&hello.queues, limits::WORKER_QUEUES, QueueName::parse)
+        queues(&hello.queues)
     };
     let queues = check.field("queues", queues);
     let kinds = check.field("kinds", names(&hello.kinds, limits::WORKER_KINDS, Kind::parse));
@@ -62,6 +63,11 @@ pub(crate) fn hello(hello: &pb::Hello, field: &str) -> Result<Hello, Violations>
         })
     };
     all().ok_or_else(|| Violations::one(field, "cannot be read"))
+}
+
+/// Reads the queues of a worker.
+pub(crate) fn queues(queues: &[String]) -> Result<Vec<QueueName>, String> {
+    names(queues, limits::WORKER_QUEUES, QueueName::parse)
 }
 
 /// Reads a list of names; sorted and without repetitions, so that equal means equal.

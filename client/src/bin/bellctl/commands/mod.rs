@@ -9,6 +9,7 @@ pub(crate) mod completion;
 pub(crate) mod get;
 pub(crate) mod import;
 pub(crate) mod input;
+pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod queues;
 pub(crate) mod result;
@@ -19,6 +20,7 @@ pub(crate) mod submit;
 pub(crate) mod version;
 pub(crate) mod wait;
 pub(crate) mod watch;
+pub(crate) mod whoami;
 pub(crate) mod worker;
 
 use std::io::{self, Write};
@@ -39,6 +41,8 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Failure> {
         Command::Queues(command) => command.run(app).await,
         Command::Schedule(command) => command.run(app).await,
         Command::Cluster(command) => command.run(app).await,
+        Command::Keys(command) => command.run(app).await,
+        Command::Whoami(command) => command.run(app).await,
         Command::Clock(command) => command.run(app).await,
         Command::Import(command) => command.run(app).await,
         Command::RunPayload(command) => command.run(),

@@ -71,6 +71,8 @@ fn command(text: &[u8]) -> Result<Command, Failure> {
         return Err(wrong("environment has a name that is empty or holds an ="));
     }
     let mut command = Command::new(program);
+    // The worker's own; a program of a task has no business with it.
+    command.env_remove("BELLRINGER_API_KEY");
     command.args(arguments).envs(&job.environment).stdin(input(job.stdin.as_deref())?);
     if let Some(directory) = &job.directory {
         command.current_dir(directory);

@@ -49,7 +49,9 @@ impl Fleet {
         let (sender, told) = mpsc::channel(10_000);
         let mut fleet = Self { workers: Vec::new(), told, readers: JoinSet::new() };
         for _ in 0..workers {
-            let mut worker = Command::new(std::env::current_exe()?)
+            let mut worker = Command::new(std::env::current_exe()?);
+            app.pass_on(&mut worker);
+            let mut worker = worker
                 .args(["--server", &app.server, "--namespace", &app.namespace, "bench-worker"])
                 .args(["--queue", queue, "--credit", &credit.to_string()])
                 .stdin(Stdio::piped())

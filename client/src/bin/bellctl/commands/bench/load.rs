@@ -6,11 +6,11 @@ use bellringer_api::v1 as pb;
 use bellringer_api::v1::payload::Content;
 use bellringer_api::v1::submit_batch_result::Result as Answer;
 use bellringer_api::v1::task_service_client::TaskServiceClient;
+use bellringer_client::Connection;
 use bytes::Bytes;
 use rand::Rng as _;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use super::fleet::Fleet;
@@ -31,7 +31,7 @@ pub(super) struct Load<'a> {
     batch: u32,
     /// Random, so that nothing on the way can make it smaller. The first eight bytes are zero.
     payload: Vec<u8>,
-    connections: Vec<TaskServiceClient<Channel>>,
+    connections: Vec<TaskServiceClient<Connection>>,
 }
 
 impl<'a> Load<'a> {

@@ -77,6 +77,8 @@ pub(crate) async fn run(
     let mut child = Command::new("sh")
         .arg("-c")
         .arg(job.command)
+        // The worker's own; a program of a task has no business with it.
+        .env_remove("BELLRINGER_API_KEY")
         .envs(job.environment)
         .env("BELLRINGER_CHECKPOINT_FILE", file.path())
         .process_group(0)

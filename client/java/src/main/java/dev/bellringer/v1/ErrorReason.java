@@ -191,6 +191,30 @@ public enum ErrorReason
    * <code>ERROR_REASON_CLOCK_NOT_VIRTUAL = 21;</code>
    */
   ERROR_REASON_CLOCK_NOT_VIRTUAL(21),
+  /**
+   * <pre>
+   * [UNAUTHENTICATED] The call has no credential that the server takes, or it has ended. Why is not told.
+   * </pre>
+   *
+   * <code>ERROR_REASON_UNAUTHENTICATED = 22;</code>
+   */
+  ERROR_REASON_UNAUTHENTICATED(22),
+  /**
+   * <pre>
+   * [PERMISSION_DENIED] The caller may not call this method, or not in this namespace.
+   * </pre>
+   *
+   * <code>ERROR_REASON_PERMISSION_DENIED = 23;</code>
+   */
+  ERROR_REASON_PERMISSION_DENIED(23),
+  /**
+   * <pre>
+   * [NOT_FOUND] There is no such API key in the namespace.
+   * </pre>
+   *
+   * <code>ERROR_REASON_API_KEY_NOT_FOUND = 24;</code>
+   */
+  ERROR_REASON_API_KEY_NOT_FOUND(24),
   UNRECOGNIZED(-1),
   ;
 
@@ -371,6 +395,30 @@ public enum ErrorReason
    * <code>ERROR_REASON_CLOCK_NOT_VIRTUAL = 21;</code>
    */
   public static final int ERROR_REASON_CLOCK_NOT_VIRTUAL_VALUE = 21;
+  /**
+   * <pre>
+   * [UNAUTHENTICATED] The call has no credential that the server takes, or it has ended. Why is not told.
+   * </pre>
+   *
+   * <code>ERROR_REASON_UNAUTHENTICATED = 22;</code>
+   */
+  public static final int ERROR_REASON_UNAUTHENTICATED_VALUE = 22;
+  /**
+   * <pre>
+   * [PERMISSION_DENIED] The caller may not call this method, or not in this namespace.
+   * </pre>
+   *
+   * <code>ERROR_REASON_PERMISSION_DENIED = 23;</code>
+   */
+  public static final int ERROR_REASON_PERMISSION_DENIED_VALUE = 23;
+  /**
+   * <pre>
+   * [NOT_FOUND] There is no such API key in the namespace.
+   * </pre>
+   *
+   * <code>ERROR_REASON_API_KEY_NOT_FOUND = 24;</code>
+   */
+  public static final int ERROR_REASON_API_KEY_NOT_FOUND_VALUE = 24;
 
 
   public final int getNumber() {
@@ -419,6 +467,9 @@ public enum ErrorReason
       case 19: return ERROR_REASON_ETAG_MISMATCH;
       case 20: return ERROR_REASON_SCHEDULE_OVERLAP;
       case 21: return ERROR_REASON_CLOCK_NOT_VIRTUAL;
+      case 22: return ERROR_REASON_UNAUTHENTICATED;
+      case 23: return ERROR_REASON_PERMISSION_DENIED;
+      case 24: return ERROR_REASON_API_KEY_NOT_FOUND;
       default: return null;
     }
   }

@@ -748,6 +748,21 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int PAYLOADS_HIDDEN_FIELD_NUMBER = 21;
+  private boolean payloadsHidden_ = false;
+  /**
+   * <pre>
+   * Whether the payloads of its tasks are left out because the caller may not read them.
+   * </pre>
+   *
+   * <code>bool payloads_hidden = 21;</code>
+   * @return The payloadsHidden.
+   */
+  @java.lang.Override
+  public boolean getPayloadsHidden() {
+    return payloadsHidden_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -821,6 +836,9 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(pauseNote_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 20, pauseNote_);
+    }
+    if (payloadsHidden_ != false) {
+      output.writeBool(21, payloadsHidden_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -904,6 +922,10 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(pauseNote_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(20, pauseNote_);
     }
+    if (payloadsHidden_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(21, payloadsHidden_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -979,6 +1001,8 @@ private static final long serialVersionUID = 0L;
     }
     if (!getPauseNote()
         .equals(other.getPauseNote())) return false;
+    if (getPayloadsHidden()
+        != other.getPayloadsHidden()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -1046,6 +1070,9 @@ private static final long serialVersionUID = 0L;
     }
     hash = (37 * hash) + PAUSE_NOTE_FIELD_NUMBER;
     hash = (53 * hash) + getPauseNote().hashCode();
+    hash = (37 * hash) + PAYLOADS_HIDDEN_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getPayloadsHidden());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -1241,6 +1268,7 @@ private static final long serialVersionUID = 0L;
         pausedUntilBuilder_ = null;
       }
       pauseNote_ = "";
+      payloadsHidden_ = false;
       return this;
     }
 
@@ -1355,6 +1383,9 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00080000) != 0)) {
         result.pauseNote_ = pauseNote_;
+      }
+      if (((from_bitField0_ & 0x00100000) != 0)) {
+        result.payloadsHidden_ = payloadsHidden_;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -1476,6 +1507,9 @@ private static final long serialVersionUID = 0L;
         pauseNote_ = other.pauseNote_;
         bitField0_ |= 0x00080000;
         onChanged();
+      }
+      if (other.getPayloadsHidden() != false) {
+        setPayloadsHidden(other.getPayloadsHidden());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -1617,6 +1651,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00080000;
               break;
             } // case 162
+            case 168: {
+              payloadsHidden_ = input.readBool();
+              bitField0_ |= 0x00100000;
+              break;
+            } // case 168
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -3666,6 +3705,50 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       pauseNote_ = value;
       bitField0_ |= 0x00080000;
+      onChanged();
+      return this;
+    }
+
+    private boolean payloadsHidden_ ;
+    /**
+     * <pre>
+     * Whether the payloads of its tasks are left out because the caller may not read them.
+     * </pre>
+     *
+     * <code>bool payloads_hidden = 21;</code>
+     * @return The payloadsHidden.
+     */
+    @java.lang.Override
+    public boolean getPayloadsHidden() {
+      return payloadsHidden_;
+    }
+    /**
+     * <pre>
+     * Whether the payloads of its tasks are left out because the caller may not read them.
+     * </pre>
+     *
+     * <code>bool payloads_hidden = 21;</code>
+     * @param value The payloadsHidden to set.
+     * @return This builder for chaining.
+     */
+    public Builder setPayloadsHidden(boolean value) {
+
+      payloadsHidden_ = value;
+      bitField0_ |= 0x00100000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Whether the payloads of its tasks are left out because the caller may not read them.
+     * </pre>
+     *
+     * <code>bool payloads_hidden = 21;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearPayloadsHidden() {
+      bitField0_ = (bitField0_ & ~0x00100000);
+      payloadsHidden_ = false;
       onChanged();
       return this;
     }

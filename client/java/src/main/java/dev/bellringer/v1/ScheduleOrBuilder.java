@@ -405,4 +405,14 @@ public interface ScheduleOrBuilder extends
    */
   com.google.protobuf.ByteString
       getPauseNoteBytes();
+
+  /**
+   * <pre>
+   * Whether the payloads of its tasks are left out because the caller may not read them.
+   * </pre>
+   *
+   * <code>bool payloads_hidden = 21;</code>
+   * @return The payloadsHidden.
+   */
+  boolean getPayloadsHidden();
 }

@@ -146,7 +146,7 @@ public final class ScheduleOuterClass {
       "nger.v1.SchedulePolicies\0227\n\006labels\030\005 \003(\013" +
       "2\'.bellringer.v1.ScheduleSpec.LabelsEntr" +
       "y\022\023\n\013description\030\006 \001(\t\032-\n\013LabelsEntry\022\013\n" +
-      "\003key\030\001 \001(\t\022\r\n\005value\030\002 \001(\t:\0028\001\"\334\004\n\010Schedu" +
+      "\003key\030\001 \001(\t\022\r\n\005value\030\002 \001(\t:\0028\001\"\365\004\n\010Schedu" +
       "le\022\n\n\002id\030\001 \001(\t\022\021\n\tnamespace\030\002 \001(\t\022\014\n\004nam" +
       "e\030\003 \001(\t\022)\n\004spec\030\004 \001(\0132\033.bellringer.v1.Sc" +
       "heduleSpec\022+\n\005state\030\005 \001(\0162\034.bellringer.v" +
@@ -161,59 +161,59 @@ public final class ScheduleOuterClass {
       "d_back\030\020 \001(\r\022\031\n\021failures_in_a_row\030\021 \001(\r\022" +
       "-\n\tpaused_at\030\022 \001(\0132\032.google.protobuf.Tim" +
       "estamp\0220\n\014paused_until\030\023 \001(\0132\032.google.pr" +
-      "otobuf.Timestamp\022\022\n\npause_note\030\024 \001(\t\"\324\003\n" +
-      "\004Fire\022(\n\004time\030\001 \001(\0132\032.google.protobuf.Ti" +
-      "mestamp\022\022\n\nlocal_time\030\002 \001(\t\022+\n\007outcome\030\003" +
-      " \001(\0162\032.bellringer.v1.FireOutcome\022)\n\006reas" +
-      "on\030\004 \001(\0162\031.bellringer.v1.SkipReason\022%\n\004r" +
-      "ule\030\005 \001(\0162\027.bellringer.v1.FireRule\022\'\n\005ca" +
-      "use\030\006 \001(\0162\030.bellringer.v1.FireCause\022\017\n\007t" +
-      "ask_id\030\007 \001(\t\022/\n\013recorded_at\030\010 \001(\0132\032.goog" +
-      "le.protobuf.Timestamp\022+\n\010lateness\030\t \001(\0132" +
-      "\031.google.protobuf.Duration\022\r\n\005epoch\030\n \001(" +
-      "\003\022-\n\tlast_time\030\013 \001(\0132\032.google.protobuf.T" +
-      "imestamp\022\r\n\005count\030\014 \001(\004\022*\n\006due_at\030\r \001(\0132" +
-      "\032.google.protobuf.Timestamp*\\\n\013CronDiale" +
-      "ct\022\034\n\030CRON_DIALECT_UNSPECIFIED\020\000\022\026\n\022CRON" +
-      "_DIALECT_VIXIE\020\001\022\027\n\023CRON_DIALECT_QUARTZ\020" +
-      "\002*\215\001\n\014CalendarUnit\022\035\n\031CALENDAR_UNIT_UNSP" +
-      "ECIFIED\020\000\022\025\n\021CALENDAR_UNIT_DAY\020\001\022\026\n\022CALE" +
-      "NDAR_UNIT_WEEK\020\002\022\027\n\023CALENDAR_UNIT_MONTH\020" +
-      "\003\022\026\n\022CALENDAR_UNIT_YEAR\020\004*l\n\tGapPolicy\022\032" +
-      "\n\026GAP_POLICY_UNSPECIFIED\020\000\022\030\n\024GAP_POLICY" +
-      "_RUN_AFTER\020\001\022\023\n\017GAP_POLICY_SKIP\020\002\022\024\n\020GAP" +
-      "_POLICY_SHIFT\020\003*v\n\014RepeatPolicy\022\035\n\031REPEA" +
-      "T_POLICY_UNSPECIFIED\020\000\022\027\n\023REPEAT_POLICY_" +
-      "FIRST\020\001\022\026\n\022REPEAT_POLICY_LAST\020\002\022\026\n\022REPEA" +
-      "T_POLICY_BOTH\020\003*\203\001\n\rMisfirePolicy\022\036\n\032MIS" +
-      "FIRE_POLICY_UNSPECIFIED\020\000\022\027\n\023MISFIRE_POL" +
-      "ICY_SKIP\020\001\022\034\n\030MISFIRE_POLICY_FIRE_ONCE\020\002" +
-      "\022\033\n\027MISFIRE_POLICY_FIRE_ALL\020\003*\303\001\n\rOverla" +
-      "pPolicy\022\036\n\032OVERLAP_POLICY_UNSPECIFIED\020\000\022" +
-      "\030\n\024OVERLAP_POLICY_ALLOW\020\001\022\027\n\023OVERLAP_POL" +
-      "ICY_SKIP\020\002\022\035\n\031OVERLAP_POLICY_BUFFER_ONE\020" +
-      "\003\022\035\n\031OVERLAP_POLICY_BUFFER_ALL\020\004\022!\n\035OVER" +
-      "LAP_POLICY_CANCEL_RUNNING\020\005*\202\001\n\rSchedule" +
-      "State\022\036\n\032SCHEDULE_STATE_UNSPECIFIED\020\000\022\031\n" +
-      "\025SCHEDULE_STATE_ACTIVE\020\001\022\031\n\025SCHEDULE_STA" +
-      "TE_PAUSED\020\002\022\033\n\027SCHEDULE_STATE_FINISHED\020\003" +
-      "*\216\001\n\010FireRule\022\031\n\025FIRE_RULE_UNSPECIFIED\020\000" +
-      "\022\027\n\023FIRE_RULE_GAP_MOVED\020\001\022\031\n\025FIRE_RULE_G" +
-      "AP_SHIFTED\020\002\022\030\n\024FIRE_RULE_FIRST_PASS\020\003\022\031" +
-      "\n\025FIRE_RULE_SECOND_PASS\020\004*y\n\013FireOutcome" +
-      "\022\034\n\030FIRE_OUTCOME_UNSPECIFIED\020\000\022\026\n\022FIRE_O" +
-      "UTCOME_FIRED\020\001\022\030\n\024FIRE_OUTCOME_SKIPPED\020\002" +
-      "\022\032\n\026FIRE_OUTCOME_HELD_BACK\020\003*\310\001\n\nSkipRea" +
-      "son\022\033\n\027SKIP_REASON_UNSPECIFIED\020\000\022\027\n\023SKIP" +
-      "_REASON_MISFIRE\020\001\022\027\n\023SKIP_REASON_OVERLAP" +
-      "\020\002\022\026\n\022SKIP_REASON_PAUSED\020\003\022\036\n\032SKIP_REASO" +
-      "N_CATCH_UP_LIMIT\020\004\022\030\n\024SKIP_REASON_EXCLUD" +
-      "ED\020\005\022\031\n\025SKIP_REASON_COALESCED\020\006*X\n\tFireC" +
-      "ause\022\032\n\026FIRE_CAUSE_UNSPECIFIED\020\000\022\026\n\022FIRE" +
-      "_CAUSE_TRIGGER\020\001\022\027\n\023FIRE_CAUSE_BACKFILL\020" +
-      "\002BG\n\021dev.bellringer.v1P\001Z0bellringer.dev" +
-      "/client/bellringer/v1;bellringerv1b\006prot" +
-      "o3"
+      "otobuf.Timestamp\022\022\n\npause_note\030\024 \001(\t\022\027\n\017" +
+      "payloads_hidden\030\025 \001(\010\"\324\003\n\004Fire\022(\n\004time\030\001" +
+      " \001(\0132\032.google.protobuf.Timestamp\022\022\n\nloca" +
+      "l_time\030\002 \001(\t\022+\n\007outcome\030\003 \001(\0162\032.bellring" +
+      "er.v1.FireOutcome\022)\n\006reason\030\004 \001(\0162\031.bell" +
+      "ringer.v1.SkipReason\022%\n\004rule\030\005 \001(\0162\027.bel" +
+      "lringer.v1.FireRule\022\'\n\005cause\030\006 \001(\0162\030.bel" +
+      "lringer.v1.FireCause\022\017\n\007task_id\030\007 \001(\t\022/\n" +
+      "\013recorded_at\030\010 \001(\0132\032.google.protobuf.Tim" +
+      "estamp\022+\n\010lateness\030\t \001(\0132\031.google.protob" +
+      "uf.Duration\022\r\n\005epoch\030\n \001(\003\022-\n\tlast_time\030" +
+      "\013 \001(\0132\032.google.protobuf.Timestamp\022\r\n\005cou" +
+      "nt\030\014 \001(\004\022*\n\006due_at\030\r \001(\0132\032.google.protob" +
+      "uf.Timestamp*\\\n\013CronDialect\022\034\n\030CRON_DIAL" +
+      "ECT_UNSPECIFIED\020\000\022\026\n\022CRON_DIALECT_VIXIE\020" +
+      "\001\022\027\n\023CRON_DIALECT_QUARTZ\020\002*\215\001\n\014CalendarU" +
+      "nit\022\035\n\031CALENDAR_UNIT_UNSPECIFIED\020\000\022\025\n\021CA" +
+      "LENDAR_UNIT_DAY\020\001\022\026\n\022CALENDAR_UNIT_WEEK\020" +
+      "\002\022\027\n\023CALENDAR_UNIT_MONTH\020\003\022\026\n\022CALENDAR_U" +
+      "NIT_YEAR\020\004*l\n\tGapPolicy\022\032\n\026GAP_POLICY_UN" +
+      "SPECIFIED\020\000\022\030\n\024GAP_POLICY_RUN_AFTER\020\001\022\023\n" +
+      "\017GAP_POLICY_SKIP\020\002\022\024\n\020GAP_POLICY_SHIFT\020\003" +
+      "*v\n\014RepeatPolicy\022\035\n\031REPEAT_POLICY_UNSPEC" +
+      "IFIED\020\000\022\027\n\023REPEAT_POLICY_FIRST\020\001\022\026\n\022REPE" +
+      "AT_POLICY_LAST\020\002\022\026\n\022REPEAT_POLICY_BOTH\020\003" +
+      "*\203\001\n\rMisfirePolicy\022\036\n\032MISFIRE_POLICY_UNS" +
+      "PECIFIED\020\000\022\027\n\023MISFIRE_POLICY_SKIP\020\001\022\034\n\030M" +
+      "ISFIRE_POLICY_FIRE_ONCE\020\002\022\033\n\027MISFIRE_POL" +
+      "ICY_FIRE_ALL\020\003*\303\001\n\rOverlapPolicy\022\036\n\032OVER" +
+      "LAP_POLICY_UNSPECIFIED\020\000\022\030\n\024OVERLAP_POLI" +
+      "CY_ALLOW\020\001\022\027\n\023OVERLAP_POLICY_SKIP\020\002\022\035\n\031O" +
+      "VERLAP_POLICY_BUFFER_ONE\020\003\022\035\n\031OVERLAP_PO" +
+      "LICY_BUFFER_ALL\020\004\022!\n\035OVERLAP_POLICY_CANC" +
+      "EL_RUNNING\020\005*\202\001\n\rScheduleState\022\036\n\032SCHEDU" +
+      "LE_STATE_UNSPECIFIED\020\000\022\031\n\025SCHEDULE_STATE" +
+      "_ACTIVE\020\001\022\031\n\025SCHEDULE_STATE_PAUSED\020\002\022\033\n\027" +
+      "SCHEDULE_STATE_FINISHED\020\003*\216\001\n\010FireRule\022\031" +
+      "\n\025FIRE_RULE_UNSPECIFIED\020\000\022\027\n\023FIRE_RULE_G" +
+      "AP_MOVED\020\001\022\031\n\025FIRE_RULE_GAP_SHIFTED\020\002\022\030\n" +
+      "\024FIRE_RULE_FIRST_PASS\020\003\022\031\n\025FIRE_RULE_SEC" +
+      "OND_PASS\020\004*y\n\013FireOutcome\022\034\n\030FIRE_OUTCOM" +
+      "E_UNSPECIFIED\020\000\022\026\n\022FIRE_OUTCOME_FIRED\020\001\022" +
+      "\030\n\024FIRE_OUTCOME_SKIPPED\020\002\022\032\n\026FIRE_OUTCOM" +
+      "E_HELD_BACK\020\003*\310\001\n\nSkipReason\022\033\n\027SKIP_REA" +
+      "SON_UNSPECIFIED\020\000\022\027\n\023SKIP_REASON_MISFIRE" +
+      "\020\001\022\027\n\023SKIP_REASON_OVERLAP\020\002\022\026\n\022SKIP_REAS" +
+      "ON_PAUSED\020\003\022\036\n\032SKIP_REASON_CATCH_UP_LIMI" +
+      "T\020\004\022\030\n\024SKIP_REASON_EXCLUDED\020\005\022\031\n\025SKIP_RE" +
+      "ASON_COALESCED\020\006*X\n\tFireCause\022\032\n\026FIRE_CA" +
+      "USE_UNSPECIFIED\020\000\022\026\n\022FIRE_CAUSE_TRIGGER\020" +
+      "\001\022\027\n\023FIRE_CAUSE_BACKFILL\020\002BG\n\021dev.bellri" +
+      "nger.v1P\001Z0bellringer.dev/client/bellrin" +
+      "ger/v1;bellringerv1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -299,7 +299,7 @@ public final class ScheduleOuterClass {
     internal_static_bellringer_v1_Schedule_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_bellringer_v1_Schedule_descriptor,
-        new java.lang.String[] { "Id", "Namespace", "Name", "Spec", "State", "Version", "Etag", "Summary", "CreatedAt", "UpdatedAt", "NextFireAt", "LastFireAt", "LastTaskId", "Fires", "Running", "HeldBack", "FailuresInARow", "PausedAt", "PausedUntil", "PauseNote", });
+        new java.lang.String[] { "Id", "Namespace", "Name", "Spec", "State", "Version", "Etag", "Summary", "CreatedAt", "UpdatedAt", "NextFireAt", "LastFireAt", "LastTaskId", "Fires", "Running", "HeldBack", "FailuresInARow", "PausedAt", "PausedUntil", "PauseNote", "PayloadsHidden", });
     internal_static_bellringer_v1_Fire_descriptor =
       getDescriptor().getMessageTypes().get(12);
     internal_static_bellringer_v1_Fire_fieldAccessorTable = new

@@ -689,6 +689,21 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int PAYLOADS_HIDDEN_FIELD_NUMBER = 19;
+  private boolean payloadsHidden_ = false;
+  /**
+   * <pre>
+   * Whether payload, result and late results are left out because the caller may not read them.
+   * </pre>
+   *
+   * <code>bool payloads_hidden = 19;</code>
+   * @return The payloadsHidden.
+   */
+  @java.lang.Override
+  public boolean getPayloadsHidden() {
+    return payloadsHidden_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -756,6 +771,9 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(retryOf_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 18, retryOf_);
+    }
+    if (payloadsHidden_ != false) {
+      output.writeBool(19, payloadsHidden_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -834,6 +852,10 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(retryOf_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(18, retryOf_);
     }
+    if (payloadsHidden_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(19, payloadsHidden_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -908,6 +930,8 @@ private static final long serialVersionUID = 0L;
         .equals(other.getWorker())) return false;
     if (!getRetryOf()
         .equals(other.getRetryOf())) return false;
+    if (getPayloadsHidden()
+        != other.getPayloadsHidden()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -975,6 +999,9 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + getWorker().hashCode();
     hash = (37 * hash) + RETRY_OF_FIELD_NUMBER;
     hash = (53 * hash) + getRetryOf().hashCode();
+    hash = (37 * hash) + PAYLOADS_HIDDEN_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getPayloadsHidden());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -1180,6 +1207,7 @@ private static final long serialVersionUID = 0L;
       bitField0_ = (bitField0_ & ~0x00008000);
       worker_ = "";
       retryOf_ = "";
+      payloadsHidden_ = false;
       return this;
     }
 
@@ -1301,6 +1329,9 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00020000) != 0)) {
         result.retryOf_ = retryOf_;
+      }
+      if (((from_bitField0_ & 0x00040000) != 0)) {
+        result.payloadsHidden_ = payloadsHidden_;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -1433,6 +1464,9 @@ private static final long serialVersionUID = 0L;
         retryOf_ = other.retryOf_;
         bitField0_ |= 0x00020000;
         onChanged();
+      }
+      if (other.getPayloadsHidden() != false) {
+        setPayloadsHidden(other.getPayloadsHidden());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -1574,6 +1608,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00020000;
               break;
             } // case 146
+            case 152: {
+              payloadsHidden_ = input.readBool();
+              bitField0_ |= 0x00040000;
+              break;
+            } // case 152
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -3772,6 +3811,50 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       retryOf_ = value;
       bitField0_ |= 0x00020000;
+      onChanged();
+      return this;
+    }
+
+    private boolean payloadsHidden_ ;
+    /**
+     * <pre>
+     * Whether payload, result and late results are left out because the caller may not read them.
+     * </pre>
+     *
+     * <code>bool payloads_hidden = 19;</code>
+     * @return The payloadsHidden.
+     */
+    @java.lang.Override
+    public boolean getPayloadsHidden() {
+      return payloadsHidden_;
+    }
+    /**
+     * <pre>
+     * Whether payload, result and late results are left out because the caller may not read them.
+     * </pre>
+     *
+     * <code>bool payloads_hidden = 19;</code>
+     * @param value The payloadsHidden to set.
+     * @return This builder for chaining.
+     */
+    public Builder setPayloadsHidden(boolean value) {
+
+      payloadsHidden_ = value;
+      bitField0_ |= 0x00040000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Whether payload, result and late results are left out because the caller may not read them.
+     * </pre>
+     *
+     * <code>bool payloads_hidden = 19;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearPayloadsHidden() {
+      bitField0_ = (bitField0_ & ~0x00040000);
+      payloadsHidden_ = false;
       onChanged();
       return this;
     }

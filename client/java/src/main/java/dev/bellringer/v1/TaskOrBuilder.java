@@ -406,4 +406,14 @@ public interface TaskOrBuilder extends
    */
   com.google.protobuf.ByteString
       getRetryOfBytes();
+
+  /**
+   * <pre>
+   * Whether payload, result and late results are left out because the caller may not read them.
+   * </pre>
+   *
+   * <code>bool payloads_hidden = 19;</code>
+   * @return The payloadsHidden.
+   */
+  boolean getPayloadsHidden();
 }

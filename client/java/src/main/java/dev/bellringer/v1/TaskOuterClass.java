@@ -103,7 +103,7 @@ public final class TaskOuterClass {
       "inger.v1.AttemptOutcome\022/\n\013reported_at\030\002" +
       " \001(\0132\032.google.protobuf.Timestamp\022&\n\006resu" +
       "lt\030\003 \001(\0132\026.bellringer.v1.Payload\022\'\n\005erro" +
-      "r\030\004 \001(\0132\030.bellringer.v1.TaskError\"\306\004\n\004Ta" +
+      "r\030\004 \001(\0132\030.bellringer.v1.TaskError\"\337\004\n\004Ta" +
       "sk\022\n\n\002id\030\001 \001(\t\022\021\n\tnamespace\030\002 \001(\t\022%\n\004spe" +
       "c\030\003 \001(\0132\027.bellringer.v1.TaskSpec\022\'\n\005stat" +
       "e\030\004 \001(\0162\030.bellringer.v1.TaskState\022\020\n\010rev" +
@@ -118,28 +118,28 @@ public final class TaskOuterClass {
       "bellringer.v1.Payload\022\'\n\005error\030\017 \001(\0132\030.b" +
       "ellringer.v1.TaskError\022(\n\010attempts\030\020 \003(\013" +
       "2\026.bellringer.v1.Attempt\022\016\n\006worker\030\021 \001(\t" +
-      "\022\020\n\010retry_of\030\022 \001(\t*\353\001\n\tTaskState\022\032\n\026TASK" +
-      "_STATE_UNSPECIFIED\020\000\022\030\n\024TASK_STATE_SCHED" +
-      "ULED\020\001\022\024\n\020TASK_STATE_READY\020\002\022\026\n\022TASK_STA" +
-      "TE_RUNNING\020\003\022\027\n\023TASK_STATE_RETRYING\020\004\022\030\n" +
-      "\024TASK_STATE_SUCCEEDED\020\005\022\025\n\021TASK_STATE_FA" +
-      "ILED\020\006\022\030\n\024TASK_STATE_CANCELLED\020\007\022\026\n\022TASK" +
-      "_STATE_EXPIRED\020\010*\271\001\n\024UniqueConflictPolic" +
-      "y\022&\n\"UNIQUE_CONFLICT_POLICY_UNSPECIFIED\020" +
-      "\000\022*\n&UNIQUE_CONFLICT_POLICY_RETURN_EXIST" +
-      "ING\020\001\022!\n\035UNIQUE_CONFLICT_POLICY_REFUSE\020\002" +
-      "\022*\n&UNIQUE_CONFLICT_POLICY_REPLACE_WAITI" +
-      "NG\020\003*\351\001\n\016AttemptOutcome\022\037\n\033ATTEMPT_OUTCO" +
-      "ME_UNSPECIFIED\020\000\022\035\n\031ATTEMPT_OUTCOME_SUCC" +
-      "EEDED\020\001\022\032\n\026ATTEMPT_OUTCOME_FAILED\020\002\022\035\n\031A" +
-      "TTEMPT_OUTCOME_CANCELLED\020\003\022\033\n\027ATTEMPT_OU" +
-      "TCOME_SNOOZED\020\004\022\034\n\030ATTEMPT_OUTCOME_RELEA" +
-      "SED\020\005\022!\n\035ATTEMPT_OUTCOME_LEASE_EXPIRED\020\006" +
-      "*N\n\010TaskView\022\031\n\025TASK_VIEW_UNSPECIFIED\020\000\022" +
-      "\023\n\017TASK_VIEW_BASIC\020\001\022\022\n\016TASK_VIEW_FULL\020\002" +
-      "BG\n\021dev.bellringer.v1P\001Z0bellringer.dev/" +
-      "client/bellringer/v1;bellringerv1b\006proto" +
-      "3"
+      "\022\020\n\010retry_of\030\022 \001(\t\022\027\n\017payloads_hidden\030\023 " +
+      "\001(\010*\353\001\n\tTaskState\022\032\n\026TASK_STATE_UNSPECIF" +
+      "IED\020\000\022\030\n\024TASK_STATE_SCHEDULED\020\001\022\024\n\020TASK_" +
+      "STATE_READY\020\002\022\026\n\022TASK_STATE_RUNNING\020\003\022\027\n" +
+      "\023TASK_STATE_RETRYING\020\004\022\030\n\024TASK_STATE_SUC" +
+      "CEEDED\020\005\022\025\n\021TASK_STATE_FAILED\020\006\022\030\n\024TASK_" +
+      "STATE_CANCELLED\020\007\022\026\n\022TASK_STATE_EXPIRED\020" +
+      "\010*\271\001\n\024UniqueConflictPolicy\022&\n\"UNIQUE_CON" +
+      "FLICT_POLICY_UNSPECIFIED\020\000\022*\n&UNIQUE_CON" +
+      "FLICT_POLICY_RETURN_EXISTING\020\001\022!\n\035UNIQUE" +
+      "_CONFLICT_POLICY_REFUSE\020\002\022*\n&UNIQUE_CONF" +
+      "LICT_POLICY_REPLACE_WAITING\020\003*\351\001\n\016Attemp" +
+      "tOutcome\022\037\n\033ATTEMPT_OUTCOME_UNSPECIFIED\020" +
+      "\000\022\035\n\031ATTEMPT_OUTCOME_SUCCEEDED\020\001\022\032\n\026ATTE" +
+      "MPT_OUTCOME_FAILED\020\002\022\035\n\031ATTEMPT_OUTCOME_" +
+      "CANCELLED\020\003\022\033\n\027ATTEMPT_OUTCOME_SNOOZED\020\004" +
+      "\022\034\n\030ATTEMPT_OUTCOME_RELEASED\020\005\022!\n\035ATTEMP" +
+      "T_OUTCOME_LEASE_EXPIRED\020\006*N\n\010TaskView\022\031\n" +
+      "\025TASK_VIEW_UNSPECIFIED\020\000\022\023\n\017TASK_VIEW_BA" +
+      "SIC\020\001\022\022\n\016TASK_VIEW_FULL\020\002BG\n\021dev.bellrin" +
+      "ger.v1P\001Z0bellringer.dev/client/bellring" +
+      "er/v1;bellringerv1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -195,7 +195,7 @@ public final class TaskOuterClass {
     internal_static_bellringer_v1_Task_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_bellringer_v1_Task_descriptor,
-        new java.lang.String[] { "Id", "Namespace", "Spec", "State", "Revision", "CreatedAt", "StartedAt", "FinishedAt", "DueAt", "Attempt", "Tries", "CancelRequested", "Progress", "Result", "Error", "Attempts", "Worker", "RetryOf", });
+        new java.lang.String[] { "Id", "Namespace", "Spec", "State", "Revision", "CreatedAt", "StartedAt", "FinishedAt", "DueAt", "Attempt", "Tries", "CancelRequested", "Progress", "Result", "Error", "Attempts", "Worker", "RetryOf", "PayloadsHidden", });
     dev.bellringer.v1.PayloadOuterClass.getDescriptor();
     com.google.protobuf.DurationProto.getDescriptor();
     com.google.protobuf.TimestampProto.getDescriptor();

@@ -1,0 +1,118 @@
+//! Who calls, and what they may do: credentials in, a [`Principal`] out. Knows neither gRPC nor what
+//! tasks are; what a call is allowed is decided at the edge, by the [table](permission).
+//!
+//! Credentials go by real time, always, also where the clock of the service was moved.
+
+mod key;
+mod keys;
+pub mod permission;
+mod principal;
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+pub use key::NewKey;
+pub use keys::Keys;
+pub use permission::{Permission, Rule};
+pub use principal::{Identity, Principal, Queues};
+
+use crate::config::Mechanism;
+use crate::store::Store;
+use crate::supervise::Stage;
+
+/// How callers prove who they are.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The ways that are open; none: nobody is asked.
+    pub mechanisms: Vec<Mechanism>,
+    /// Whether everybody may ask for the interface by reflection.
+    pub reflection: bool,
+}
+
+/// Why a call is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no credential that is taken. Callers are not told why.
+    Unauthenticated,
+    /// It cannot be found out now.
+    Unavailable,
+}
+
+/// Finds out who calls.
+#[derive(Debug)]
+pub struct Access {
+    settings: Settings,
+    keys: Arc<Keys>,
+    anyone: Principal,
+}
+
+impl Access {
+    /// Starts following what changes. `keys_changed` is to be notified when keys were changed.
+    pub fn start(
+        store: Store,
+        settings: Settings,
+        keys_changed: Arc<Notify>,
+        loops: &mut Stage,
+    ) -> Arc<Self> {
+        let keys = Arc::new(Keys::new(store, keys_changed));
+        if settings.mechanisms.contains(&Mechanism::Keys) {
+            let (following, stop) = (keys.clone(), loops.token());
+            loops.spawn("keys", async move {
+                following.follow(stop).await;
+                Ok(())
+            });
+        }
+        Arc::new(Self { settings, keys, anyone: Principal::anyone() })
+    }
+
+    /// Whether everybody may ask for the interface by reflection.
+    pub fn has_reflection(&self) -> bool {
+        self.settings.reflection
+    }
+
+    /// Who calls, by the values of the header `authorization`.
+    ///
+    /// # Errors
+    /// If no credential is taken, or one that was given is wrong.
+    pub async fn authenticate(&self, authorization: &[&[u8]]) -> Result<Principal, Refusal> {
+        if self.settings.mechanisms.is_empty() {
+            return Ok(self.anyone.clone());
+        }
+        let bearer = match authorization {
+            [] => None,
+            [value] => Some(bearer(value).ok_or(Refusal::Unauthenticated)?),
+            // Which of them counts would be a guess.
+            _ => return Err(Refusal::Unauthenticated),
+        };
+        let identity = match bearer {
+            Some(text) if self.has(Mechanism::Keys) => self.keys.authenticate(text).await?,
+            _ => return Err(Refusal::Unauthenticated),
+        };
+        Ok(Principal::new(vec![identity]))
+    }
+
+    fn has(&self, mechanism: Mechanism) -> bool {
+        self.settings.mechanisms.contains(&mechanism)
+    }
+}
+
+/// The token of `Bearer TOKEN`.
+fn bearer(value: &[u8]) -> Option<&str> {
+    let (scheme, token) = std::str::from_utf8(value).ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_bearer_tokens_are_read() {
+        assert_eq!(bearer(b"Bearer abc"), Some("abc"));
+        assert_eq!(bearer(b"bearer  abc "), Some("abc"));
+        for wrong in [&b""[..], b"Bearer", b"Basic abc", b"abc", b"Bearer\tabc", b"Bearer \xff"] {
+            assert_eq!(bearer(wrong), None);
+        }
+    }
+}
