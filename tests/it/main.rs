@@ -19,6 +19,7 @@ mod list;
 mod marks;
 mod metrics;
 mod migrations;
+mod pipelining;
 mod pooler;
 mod process;
 mod queues;

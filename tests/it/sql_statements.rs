@@ -46,11 +46,12 @@ async fn every_statement_fits_the_schema() {
 }
 
 /// Statements whose plans are pinned, and whether they run on the connections for reading.
-const HOT: [(&str, bool); 22] = [
+const HOT: [(&str, bool); 23] = [
     ("tasks/submit", false),
     ("tasks/claim", false),
     ("tasks/claim_oldest", false),
     ("tasks/complete", false),
+    ("tasks/complete_and_claim", false),
     ("tasks/settle", false),
     ("tasks/tried", false),
     ("tasks/ended", false),

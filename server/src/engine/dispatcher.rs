@@ -6,45 +6,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::marks::{FULL_LOOK, Marks};
-use super::pool::{Abilities, Place, Pool, give_back};
+use super::marks::Marks;
+use super::pool::{Abilities, Place, Pool};
 use super::registry::Registry;
 use super::session::Session;
 use super::signals::Signals;
-use crate::domain::{
-    Assignment, AttemptOutcome, AttemptRef, SessionId, TaskId, TaskState, Verdict, revision,
-};
-use crate::store::{Claimed, Lease, Settlement, Slot, Store};
-
-/// Most tasks in one claim.
-const LARGEST_CLAIM: usize = 500;
-/// Debt, in turns of the fair share, before what waited longest gets its claim: so that a claim of
-/// its own is not spent on single tasks.
-const FAIR_TURNS: usize = 8;
-
-/// How to claim.
-#[derive(Debug, Clone, Copy)]
-struct How {
-    /// What has waited longest, whatever its priority.
-    oldest_first: bool,
-    /// Without marks.
-    is_full: bool,
-}
+use crate::domain::{Assignment, AttemptOutcome, AttemptRef, SessionId, TaskState, Verdict};
+use crate::store::{Lease, Settlement, Store};
 
 /// Knows the connected workers and leases for them.
 #[derive(Debug)]
 pub struct Dispatcher {
     store: Store,
-    registry: Arc<Registry>,
-    marks: Marks,
+    pub(super) registry: Arc<Registry>,
+    pub(super) marks: Marks,
     pools: Mutex<HashMap<Abilities, Arc<Pool>>>,
     sessions: Mutex<HashMap<SessionId, Arc<Session>>>,
     poll_interval: Duration,
-    fair_share: usize,
+    pub(super) fair_share: usize,
     loops: TaskTracker,
     stop: CancellationToken,
 }
@@ -97,12 +79,18 @@ impl Dispatcher {
 
     /// Tells the loop of a worker that the worker has room. If nothing is ready, that is no reason to
     /// look.
-    pub fn has_room(&self, session: &Session) {
-        if let Some(pool) = lock(&self.pools).get(&abilities(session))
+    pub fn has_room(&self, session: SessionId) {
+        if let Some(pool) = self.pool_of(session)
             && !pool.has_nothing_ready()
         {
             pool.wake.notify_one();
         }
+    }
+
+    /// The pool of a connected worker.
+    pub(super) fn pool_of(&self, session: SessionId) -> Option<Arc<Pool>> {
+        let session = self.session(session)?;
+        lock(&self.pools).get(&abilities(&session)).cloned()
     }
 
     /// Reserves up to `most` places for tasks of a lane that are about to be submitted, with workers who
@@ -174,9 +162,6 @@ impl Dispatcher {
     }
 
     async fn lease_for(self: Arc<Self>, pool: Arc<Pool>, signals: Arc<Signals>) {
-        // Tasks leased by priority since what waited longest had its turn.
-        let mut debt = 0;
-        let mut full_look_at = Instant::now();
         loop {
             // Register before looking, so that a wake-up in between is not lost.
             let mut woken = pin!(pool.wake.notified());
@@ -184,34 +169,17 @@ impl Dispatcher {
             if self.stop.is_cancelled() || !self.is_current(&pool) {
                 return;
             }
-            let may_find = !pool.has_nothing_ready();
-            let mut places = if may_find { pool.reserve(LARGEST_CLAIM) } else { Vec::new() };
-            if !places.is_empty() {
-                pool.begin_look();
-                let is_full = Instant::now() >= full_look_at;
-                if is_full {
-                    full_look_at = Instant::now() + FULL_LOOK;
-                }
-                let wanted = places.len();
-                let aged = debt / self.fair_share;
-                if aged >= FAIR_TURNS {
-                    let rest = places.split_off(aged.min(wanted));
-                    debt -= places.len() * self.fair_share;
-                    let how = How { oldest_first: true, is_full };
-                    self.lease(&pool, places, how, &signals).await;
-                    places = rest;
-                }
-                let by_priority = places.len();
-                let how = How { oldest_first: false, is_full };
-                let leased = self.lease(&pool, places, how, &signals).await;
-                let found_all = leased.is_some_and(|leased| leased < by_priority);
-                pool.end_look(found_all);
-                if leased == Some(by_priority) && by_priority > 0 {
+            if let Some(claiming) = self.begin(&pool) {
+                let claimed = {
+                    let (slots, oldest_first) = (claiming.slots(), claiming.is_oldest_first());
+                    self.store.claim(claiming.claim(&slots), oldest_first).await
+                };
+                match self.finish(claiming, claimed, &signals).await {
                     // A full claim: others may be waiting behind it.
-                    debt += by_priority;
-                    continue;
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(_) => tokio::time::sleep(self.poll_interval).await,
                 }
-                debt = 0;
             }
             tokio::select! {
                 () = woken => {}
@@ -236,76 +204,6 @@ impl Dispatcher {
 
     fn is_current(&self, pool: &Arc<Pool>) -> bool {
         lock(&self.pools).get(&pool.abilities).is_some_and(|current| Arc::ptr_eq(current, pool))
-    }
-
-    /// Claims once and hands out what came; gives back what was not used. Answers with how many, if
-    /// that is known.
-    async fn lease(
-        &self,
-        pool: &Pool,
-        places: Vec<Place>,
-        how: How,
-        signals: &Signals,
-    ) -> Option<usize> {
-        let lanes = pool.lanes_in_turn();
-        if lanes.is_empty() || places.is_empty() {
-            give_back(&places);
-            return Some(0);
-        }
-        let look = self.marks.look(&lanes, how.is_full);
-        let slots: Vec<Slot<'_>> = places.iter().map(Place::slot).collect();
-        let claimed = match self.store.claim(&look.pairs, &slots, how.oldest_first).await {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                tracing::warn!(%error, may_be_done = error.may_have_committed(), "failed to lease");
-                if error.may_have_committed() {
-                    start_over(&places);
-                }
-                give_back(&places);
-                tokio::time::sleep(self.poll_interval).await;
-                return None;
-            }
-        };
-        self.marks.raise(&look, &claimed);
-        signals.meter.claimed(&claimed);
-        let count = claimed.len();
-        let changed: Vec<(TaskId, i32, i64)> = claimed
-            .iter()
-            .map(|c| (c.id, c.lane, revision(c.attempt, TaskState::Running, false, 0)))
-            .collect();
-        self.hand_out(&places, claimed, signals).await;
-        signals.changed(changed.into_iter());
-        Some(count)
-    }
-
-    async fn hand_out(&self, places: &[Place], mut claimed: Vec<Claimed>, signals: &Signals) {
-        claimed.sort_by_key(|task| (std::cmp::Reverse(task.priority), task.run_at, task.id));
-        let mut used = vec![false; places.len()];
-        let mut by_session: HashMap<SessionId, (Arc<Session>, Vec<Assignment>)> = HashMap::new();
-        for task in claimed {
-            used[task.slot] = true;
-            let session = &places[task.slot].session;
-            match self.assignment(task).await {
-                Ok(assignment) => by_session
-                    .entry(session.id)
-                    .or_insert_with(|| (session.clone(), Vec::new()))
-                    .1
-                    .push(assignment),
-                // Its lane cannot be read: the lease runs out, and the fault is in the log.
-                Err((task, error)) => {
-                    tracing::error!(%task, %error, "a leased task is not handed out");
-                }
-            }
-        }
-        for (place, used) in places.iter().zip(used) {
-            if !used {
-                place.session.give_back(1);
-            }
-        }
-        for (session, assignments) in by_session.into_values() {
-            let unsent = session.outbox.assign(assignments);
-            self.release_unsent(&session, &unsent, signals).await;
-        }
     }
 
     /// Hands out tasks that were leased when they were written.
@@ -354,27 +252,6 @@ impl Dispatcher {
             Ok(released) => signals.moved(&released),
             Err(error) => tracing::warn!(%error, "failed to release; the leases run out"),
         }
-    }
-
-    async fn assignment(&self, task: Claimed) -> Result<Assignment, (TaskId, super::Error)> {
-        let lane = self.registry.lane_by_id(task.lane).await.map_err(|error| (task.id, error))?;
-        let attempt = AttemptRef { task: task.id, attempt: task.attempt };
-        Ok(Assignment {
-            task: attempt.task,
-            attempt: attempt.attempt,
-            tries: task.tries,
-            max_attempts: task.retry.unwrap_or_default().max_attempts,
-            queue: lane.queue.clone(),
-            kind: lane.kind.clone(),
-            version: lane.version.clone(),
-            payload: task.payload,
-            deadline: task.deadline_at,
-            created_at: task.created_at,
-            labels: task.labels,
-            traceparent: task.traceparent,
-            progress: task.progress,
-            checkpoint: task.checkpoint,
-        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What moves: everything between the wire and the database. Knows neither gRPC nor SQL.
 
 mod cancelling;
+mod claiming;
 mod clockwork;
 mod dispatcher;
 mod error;

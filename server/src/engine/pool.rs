@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
+use super::marks::FULL_LOOK;
 use super::registry::Lane;
 use super::session::Session;
 use crate::domain::{Kind, QueueName, Version};
@@ -62,6 +64,30 @@ pub(super) enum Ready {
     None,
 }
 
+/// Debt, in turns of the fair share, before what waited longest gets its claim: so that a claim of
+/// its own is not spent on single tasks.
+const FAIR_TURNS: usize = 8;
+
+/// How to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct How {
+    /// Most tasks.
+    pub most: usize,
+    /// What has waited longest, whatever its priority.
+    pub oldest_first: bool,
+    /// Without marks.
+    pub is_full: bool,
+}
+
+/// One look at a time, and whose turn it is.
+#[derive(Debug)]
+struct Turns {
+    is_looking: bool,
+    /// Tasks leased by priority since what waited longest had its turn.
+    debt: usize,
+    full_look_at: Instant,
+}
+
 /// Workers with the same abilities.
 #[derive(Debug)]
 pub(super) struct Pool {
@@ -73,6 +99,7 @@ pub(super) struct Pool {
     lanes: RwLock<(Vec<Arc<Lane>>, HashSet<i32>)>,
     turn: AtomicU64,
     ready: AtomicU8,
+    turns: Mutex<Turns>,
 }
 
 impl Pool {
@@ -85,6 +112,7 @@ impl Pool {
             lanes: RwLock::default(),
             turn: AtomicU64::new(0),
             ready: AtomicU8::new(Ready::Perhaps as u8),
+            turns: Mutex::new(Turns { is_looking: false, debt: 0, full_look_at: Instant::now() }),
         }
     }
 
@@ -94,17 +122,47 @@ impl Pool {
         self.wake.notify_one();
     }
 
-    /// A look begins. What becomes ready from now on may be missed by it.
-    pub(super) fn begin_look(&self) {
+    /// Begins a look, unless one is under way. What becomes ready from now on may be missed by it.
+    pub(super) fn begin_look(&self, most: usize, fair_share: usize) -> Option<How> {
+        let mut turns = self.turns();
+        if turns.is_looking {
+            return None;
+        }
+        turns.is_looking = true;
         self.ready.store(Ready::Looking as u8, Ordering::SeqCst);
+        let aged = turns.debt / fair_share;
+        let oldest_first = aged >= FAIR_TURNS;
+        let is_full = Instant::now() >= turns.full_look_at;
+        Some(How { most: if oldest_first { aged.min(most) } else { most }, oldest_first, is_full })
     }
 
-    /// A look has ended; `found_all`: nothing ready was left.
-    pub(super) fn end_look(&self, found_all: bool) {
+    /// A look has come to its end, with so many tasks for so many places.
+    pub(super) fn end_look(&self, how: How, taken: usize, places: usize, fair_share: usize) {
+        let found_all = taken < places;
+        let mut turns = self.turns();
+        turns.is_looking = false;
+        turns.debt = match how.oldest_first {
+            _ if found_all => 0,
+            true => turns.debt.saturating_sub(places * fair_share),
+            false => turns.debt.saturating_add(taken),
+        };
+        if how.is_full {
+            turns.full_look_at = Instant::now() + FULL_LOOK;
+        }
         let now = if found_all { Ready::None } else { Ready::Perhaps } as u8;
         // Unless something became ready since it began.
         let looking = Ready::Looking as u8;
         self.ready.compare_exchange(looking, now, Ordering::SeqCst, Ordering::SeqCst).ok();
+    }
+
+    /// A look was broken off, or failed.
+    pub(super) fn abandon_look(&self) {
+        self.turns().is_looking = false;
+        self.ready.store(Ready::Perhaps as u8, Ordering::SeqCst);
+    }
+
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether there is nothing ready, as far as is known here: then a task that is submitted now has

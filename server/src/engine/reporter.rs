@@ -55,9 +55,13 @@ impl Reporter {
     /// Writes ends of attempts; answers for each, once it is durable.
     pub async fn report(&self, ends: Vec<End>) -> Vec<Ack> {
         let attempts: Vec<AttemptRef> = ends.iter().map(|end| end.lease.attempt).collect();
+        let session = ends.first().map(|end| end.lease.session);
         match self.batcher.submit(ends).await {
             Ok(acks) => acks,
             Err(refused) => {
+                if let Some(session) = session {
+                    self.writer.signals.dispatcher.has_room(session);
+                }
                 let error = Error::from(refused);
                 attempts
                     .into_iter()
@@ -109,6 +113,9 @@ impl Writer {
             .filter(|end| !matches!(end.ending, Ending::Succeeded(_)))
             .cloned()
             .collect();
+        for session in distinct(others.iter().map(|end| end.lease.session)) {
+            self.signals.dispatcher.has_room(session);
+        }
         let completed = self.complete(&successes).await;
         let settled = self.settle(&others).await;
         let (completed, settled) = (completed.map(held), settled.map(held));
@@ -130,11 +137,28 @@ impl Writer {
         results
     }
 
+    /// Ends attempts that succeeded; and since that makes room, leases what is ready by the same statement.
     async fn complete(&self, successes: &[Success]) -> Result<Vec<Ended>, Error> {
         if successes.is_empty() {
             return Ok(Vec::new());
         }
-        let done = self.store.complete(successes).await?;
+        let dispatcher = &self.signals.dispatcher;
+        let sessions = successes.iter().map(|success| success.lease.session);
+        let done = match dispatcher.begin_along(distinct(sessions)) {
+            None => self.store.complete(successes).await?,
+            Some(claiming) => {
+                let both = {
+                    let slots = claiming.slots();
+                    self.store.complete_and_claim(successes, claiming.claim(&slots)).await
+                };
+                let (done, claimed) = match both {
+                    Ok((done, claimed)) => (Ok(done), Ok(claimed)),
+                    Err(error) => (Err(error.clone()), Err(error)),
+                };
+                dispatcher.finish_along(claiming, claimed, &self.signals).await;
+                done?
+            }
+        };
         self.signals.moved(&done);
         Ok(done)
     }
@@ -237,6 +261,18 @@ fn is_on_record(ending: &Ending, past: &Past) -> bool {
 
 fn same(error: &TaskError) -> (&str, &str) {
     (&error.kind, &error.message)
+}
+
+/// Of sessions that come in runs, each once.
+fn distinct(sessions: impl Iterator<Item = SessionId>) -> impl Iterator<Item = SessionId> {
+    let mut seen = Vec::new();
+    sessions.filter(move |session| {
+        let is_new = !seen.contains(session);
+        if is_new {
+            seen.push(*session);
+        }
+        is_new
+    })
 }
 
 fn held(ended: Vec<Ended>) -> HashSet<AttemptRef> {

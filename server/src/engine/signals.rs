@@ -16,7 +16,7 @@ use crate::store::Ended;
 /// Where hints go.
 #[derive(Debug)]
 pub struct Signals {
-    dispatcher: Arc<Dispatcher>,
+    pub(super) dispatcher: Arc<Dispatcher>,
     hub: Arc<WatchHub>,
     hints: Arc<Hints>,
     promoter: Notify,

@@ -344,12 +344,23 @@ impl Connection {
     /// # Errors
     /// Why not.
     pub fn grant(&self, more: u32) -> Result<(), String> {
-        if !self.session.grant(more) {
-            let most = crate::domain::limits::CREDIT;
-            return Err(format!("may not grant more than {most} tasks that are not used yet"));
-        }
-        self.workers.dispatcher.has_room(&self.session);
+        self.grant_with_report(more)?;
+        self.workers.dispatcher.has_room(self.session.id);
         Ok(())
+    }
+
+    /// The same, if reports follow that were made room by: writing them leases what is ready.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn grant_with_report(&self, more: u32) -> Result<(), String> {
+        match self.session.grant(more) {
+            true => Ok(()),
+            false => {
+                let most = crate::domain::limits::CREDIT;
+                Err(format!("may not grant more than {most} tasks that are not used yet"))
+            }
+        }
     }
 
     /// Writes the ends of attempts; answers for each once it is durable.

@@ -309,6 +309,13 @@ async fn read(
             Some(Message::Report(report)) => {
                 let (reports, more) = (report.reports, report.grant);
                 let reports = check_reports(context, session, reports)?;
+                if reports.is_empty() {
+                    grant(more, "report.grant")?;
+                    continue;
+                }
+                connection
+                    .grant_with_report(more)
+                    .map_err(|why| invalid(Violations::one("report.grant", why)))?;
                 if writing.len() >= REPORTS_UNDER_WAY {
                     writing.join_next().await;
                 }
@@ -317,7 +324,6 @@ async fn read(
                     let acks = Connection::report(&workers, &session, reports).await;
                     session.outbox.push(|out| out.acks.extend(acks));
                 });
-                grant(more, "report.grant")?;
             }
             Some(Message::Beat(beat)) => {
                 if beat.progress.len() > limits::BATCH {

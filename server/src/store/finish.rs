@@ -8,9 +8,10 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::query;
 use sqlx::types::Json;
 
+use super::claim::{Claim, Claimed};
 use super::rows::{self, all, count, get, state};
 use super::submit::sparse;
-use super::{Error, Store, statements as sql};
+use super::{Error, Statement, Store, statements as sql};
 use crate::domain::{
     AttemptOutcome, AttemptRef, Payload, ProgressReport, SessionId, TaskError, TaskId, TaskState,
     Tried, Verdict,
@@ -104,6 +105,24 @@ fn settled(row: &sqlx::postgres::PgRow) -> Result<Ended, rows::Corrupt> {
     Ok(Ended { run_at, tried: Some((outcome, rows::interval(row, "ran")?)), ..ended })
 }
 
+/// What every statement binds that ends attempts by success.
+fn bind<'q>(statement: Statement<'q>, successes: &'q [Success]) -> Statement<'q> {
+    let column =
+        |value: fn(&Success) -> uuid::Uuid| successes.iter().map(value).collect::<Vec<_>>();
+    statement
+        .bind(column(|s| s.lease.attempt.task.0))
+        .bind(successes.iter().map(|s| s.lease.namespace).collect::<Vec<_>>())
+        .bind(column(|s| s.lease.session.0))
+        .bind(successes.iter().map(|s| number(s.lease.attempt.attempt)).collect::<Vec<_>>())
+        .bind(
+            successes
+                .iter()
+                .map(|s| (!s.result.is_none()).then_some(s.result.data.as_ref()))
+                .collect::<Vec<_>>(),
+        )
+        .bind(sparse(successes.iter().map(|s| s.result.content_type.as_deref())))
+}
+
 pub(super) fn number(attempt: u32) -> i32 {
     i32::try_from(attempt).unwrap_or(i32::MAX)
 }
@@ -111,22 +130,26 @@ pub(super) fn number(attempt: u32) -> i32 {
 impl Store {
     /// Ends attempts that succeeded; answers with those that were held.
     pub async fn complete(&self, successes: &[Success]) -> Result<Vec<Ended>, Error> {
-        let column =
-            |value: fn(&Success) -> uuid::Uuid| successes.iter().map(value).collect::<Vec<_>>();
-        let statement = query(sql::TASKS_COMPLETE)
-            .bind(self.now())
-            .bind(column(|s| s.lease.attempt.task.0))
-            .bind(successes.iter().map(|s| s.lease.namespace).collect::<Vec<_>>())
-            .bind(column(|s| s.lease.session.0))
-            .bind(successes.iter().map(|s| number(s.lease.attempt.attempt)).collect::<Vec<_>>())
-            .bind(
-                successes
-                    .iter()
-                    .map(|s| (!s.result.is_none()).then_some(s.result.data.as_ref()))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(sparse(successes.iter().map(|s| s.result.content_type.as_deref())));
+        let statement = bind(query(sql::TASKS_COMPLETE).bind(self.now()), successes);
         all(&self.hot_rows(statement).await?, completed)
+    }
+
+    /// The same, and leases ready tasks as [`claim`](Self::claim) does, by one statement and commit.
+    pub async fn complete_and_claim(
+        &self,
+        successes: &[Success],
+        claim: Claim<'_>,
+    ) -> Result<(Vec<Ended>, Vec<Claimed>), Error> {
+        let statement = bind(query(sql::TASKS_COMPLETE_AND_CLAIM).bind(self.now()), successes);
+        let rows = self.hot_rows(claim.bind(statement)).await?;
+        let (mut done, mut claimed) = (Vec::with_capacity(successes.len()), Vec::new());
+        for row in &rows {
+            match state(row)? {
+                TaskState::Running => claimed.push(claim.claimed(row)?),
+                _ => done.push(completed(row)?),
+            }
+        }
+        Ok((done, claimed))
     }
 
     /// Ends attempts with their verdicts; answers with those that were held.

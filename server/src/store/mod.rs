@@ -35,7 +35,7 @@ use sqlx::{Connection as _, Execute as _, Postgres};
 
 pub use access::{KeyRow, NewKeyRow};
 pub use bloat::{Bloat, TableBloat};
-pub use claim::{Claimed, Pair, Slot};
+pub use claim::{Claim, Claimed, Pair, Slot};
 pub use error::Error;
 pub use finish::{Ended, Lease, Past, Settlement, Success};
 pub use firing::{DueRow, Fired, HealthRow, Moved, Run, Settle, Term};

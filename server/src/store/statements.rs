@@ -75,6 +75,7 @@ statements! {
     TASKS_CLAIM = "tasks/claim";
     TASKS_CLAIM_OLDEST = "tasks/claim_oldest";
     TASKS_COMPLETE = "tasks/complete";
+    TASKS_COMPLETE_AND_CLAIM = "tasks/complete_and_claim";
     TASKS_ENDED = "tasks/ended";
     TASKS_GET = "tasks/get";
     TASKS_KEYS_CLAIM = "tasks/keys_claim";

@@ -96,12 +96,22 @@ impl Worker {
 
     /// Reports the end of an attempt and waits for the acknowledgement.
     pub(crate) async fn report(&mut self, task: &pb::Assignment, outcome: Outcome) -> pb::Ack {
+        self.report_and_grant(task, outcome, 0).await
+    }
+
+    /// The same, with room for more tasks in the same message.
+    async fn report_and_grant(
+        &mut self,
+        task: &pb::Assignment,
+        outcome: Outcome,
+        grant: u32,
+    ) -> pb::Ack {
         let report = pb::AttemptReport {
             task_id: task.task_id.clone(),
             attempt: task.attempt,
             outcome: Some(outcome),
         };
-        self.send(Message::Report(pb::Report { reports: vec![report], grant: 0 })).await;
+        self.send(Message::Report(pb::Report { reports: vec![report], grant })).await;
         let (id, attempt) = (task.task_id.clone(), task.attempt);
         self.until(move |answer| match answer {
             Answer::Acks(acks) => {
@@ -116,6 +126,20 @@ impl Worker {
     pub(crate) async fn succeed(&mut self, task: &pb::Assignment, result: &str) {
         let outcome = Outcome::Succeeded(pb::Succeeded { result: make::text(result) });
         let ack = self.report(task, outcome).await;
+        assert_eq!(ack.reason(), pb::ErrorReason::Unspecified, "{}", ack.message);
+    }
+
+    /// Reports success with room for one more task.
+    pub(crate) async fn succeed_and_grant(&mut self, task: &pb::Assignment, result: &str) {
+        let outcome = Outcome::Succeeded(pb::Succeeded { result: make::text(result) });
+        let ack = self.report_and_grant(task, outcome, 1).await;
+        assert_eq!(ack.reason(), pb::ErrorReason::Unspecified, "{}", ack.message);
+    }
+
+    /// Reports a failure with room for one more task.
+    pub(crate) async fn fail_and_grant(&mut self, task: &pb::Assignment, kind: &str) {
+        let failed = pb::Failed { error: make::error(kind), ..Default::default() };
+        let ack = self.report_and_grant(task, Outcome::Failed(failed), 1).await;
         assert_eq!(ack.reason(), pb::ErrorReason::Unspecified, "{}", ack.message);
     }
 
