@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -53,6 +54,8 @@ pub struct Batcher<T, R> {
     queue: mpsc::Sender<Entry<T, R>>,
     units: Arc<Semaphore>,
     kibibytes: Arc<Semaphore>,
+    /// Items that no flush has taken yet.
+    queued: Arc<AtomicUsize>,
     limits: Limits,
     weigh: fn(&T) -> Weight,
 }
@@ -71,6 +74,7 @@ pub struct BatchLoop<T, R, F> {
     limits: Limits,
     flush: F,
     queue: mpsc::Receiver<Entry<T, R>>,
+    queued: Arc<AtomicUsize>,
 }
 
 /// A batcher and its loop. `flush` answers every item, in order.
@@ -85,14 +89,16 @@ where
 {
     // Every item weighs at least one unit, so this many can never be exceeded.
     let (sender, receiver) = mpsc::channel(limits.waiting_units.max(1));
+    let queued = Arc::new(AtomicUsize::new(0));
     let handle = Batcher {
         queue: sender,
+        queued: queued.clone(),
         units: Arc::new(Semaphore::new(limits.waiting_units.max(1))),
         kibibytes: Arc::new(Semaphore::new(kibibytes(limits.waiting_bytes) as usize)),
         limits,
         weigh,
     };
-    (handle, BatchLoop { limits, flush, queue: receiver })
+    (handle, BatchLoop { limits, flush, queue: receiver, queued })
 }
 
 impl<T, R> Clone for Batcher<T, R> {
@@ -101,6 +107,7 @@ impl<T, R> Clone for Batcher<T, R> {
             queue: self.queue.clone(),
             units: self.units.clone(),
             kibibytes: self.kibibytes.clone(),
+            queued: self.queued.clone(),
             limits: self.limits,
             weigh: self.weigh,
         }
@@ -125,13 +132,22 @@ impl<T, R> Batcher<T, R> {
             .try_acquire_many_owned(units)
             .and_then(|u| Ok((u, self.kibibytes.clone().try_acquire_many_owned(bytes)?)))
             .map_err(|_| Refused::Full)?;
+        self.queued.fetch_add(1, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
         let entry = Entry { item, weight, reply, _room: room };
-        self.queue.try_send(entry).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Refused::Full,
-            mpsc::error::TrySendError::Closed(_) => Refused::Closed,
+        self.queue.try_send(entry).map_err(|error| {
+            self.queued.fetch_sub(1, Ordering::Relaxed);
+            match error {
+                mpsc::error::TrySendError::Full(_) => Refused::Full,
+                mpsc::error::TrySendError::Closed(_) => Refused::Closed,
+            }
         })?;
         answer.await.map_err(|_| Refused::Lost)
+    }
+
+    /// Whether items wait for a flush, since all that may be under way are.
+    pub fn is_behind(&self) -> bool {
+        self.queued.load(Ordering::Relaxed) > 0
     }
 }
 
@@ -144,7 +160,7 @@ where
 {
     /// Writes until every handle is dropped and everything taken is answered.
     pub async fn run(self) {
-        let Self { limits, mut flush, mut queue } = self;
+        let Self { limits, mut flush, mut queue, queued } = self;
         let mut flushes = JoinSet::new();
         let mut carried = None;
         loop {
@@ -167,6 +183,7 @@ where
                 }
                 batch.push(entry);
             }
+            queued.fetch_sub(batch.len(), Ordering::Relaxed);
             let mut items = Vec::with_capacity(batch.len());
             let mut replies = Vec::with_capacity(batch.len());
             for entry in batch {
@@ -231,9 +248,12 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert!(answers.try_join_next().is_none(), "nobody is answered before the flush has ended");
+        assert!(handle.is_behind());
         open.add_permits(3);
+        let queued = handle.queued.clone();
         drop(handle);
         let mut all = answers.join_all().await;
+        assert_eq!(queued.load(Ordering::Relaxed), 0);
         all.sort_unstable();
         assert_eq!(all, [0, 10, 20, 30, 40]);
         assert_eq!(*sizes.lock().unwrap(), [1, 3, 1]);

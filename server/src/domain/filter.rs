@@ -8,7 +8,7 @@ use super::ids::{Kind, Namespace, QueueName, TaskId};
 use super::task::TaskState;
 
 /// How much of a task to answer with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum View {
     /// Without payload, result and attempts.
     Basic,

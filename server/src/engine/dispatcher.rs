@@ -105,6 +105,11 @@ impl Dispatcher {
         places
     }
 
+    /// Whether more tasks are ready than workers had room for.
+    pub(super) fn has_backlog(&self) -> bool {
+        lock(&self.pools).values().any(|pool| pool.has_backlog())
+    }
+
     /// A connected worker.
     pub fn session(&self, id: SessionId) -> Option<Arc<Session>> {
         lock(&self.sessions).get(&id).cloned()

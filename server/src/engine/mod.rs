@@ -31,6 +31,7 @@ mod submitter;
 mod upkeep;
 mod vacuuming;
 mod watch_hub;
+mod watch_index;
 mod watcher;
 mod workers;
 
@@ -142,15 +143,17 @@ impl Engine {
         ));
         let signals =
             Arc::new(Signals::new(dispatcher.clone(), hub.clone(), hints.clone(), meter.clone()));
+        let (reporter, reporting) = Reporter::new(&store, signals.clone(), &settings);
+        let reporter = Arc::new(reporter);
         let (submitter, submitting) = Submitter::new(
             &store,
             registry.clone(),
             dispatcher.clone(),
+            reporter.clone(),
             signals.clone(),
             &settings,
         );
-        let (reporter, reporting) = Reporter::new(&store, signals.clone(), &settings);
-        let (submitter, reporter) = (Arc::new(submitter), Arc::new(reporter));
+        let submitter = Arc::new(submitter);
         let workers = Arc::new(Workers::new(
             store.clone(),
             registry.clone(),

@@ -155,6 +155,11 @@ impl Pool {
         self.ready.compare_exchange(looking, now, Ordering::SeqCst, Ordering::SeqCst).ok();
     }
 
+    /// Whether the last look took as much as there was room for: then more is probably waiting.
+    pub(super) fn has_backlog(&self) -> bool {
+        self.turns().debt > 0
+    }
+
     /// A look was broken off, or failed.
     pub(super) fn abandon_look(&self) {
         self.turns().is_looking = false;

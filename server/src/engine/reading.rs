@@ -116,16 +116,6 @@ impl Reading {
         Ok(found.into_iter().map(|(id, _)| id).collect())
     }
 
-    /// Whether tasks of a lane may match a watch.
-    pub fn covers(&self, watcher: &Watcher, lane: i32) -> bool {
-        let Some(filter) = watcher.filter() else { return false };
-        match self.registry.peek(lane) {
-            Some(lane) => lane.namespace_id == watcher.namespace && covers(filter, &lane),
-            // Not known here yet: the task itself will tell.
-            None => true,
-        }
-    }
-
     /// Whether a task matches a watch.
     pub fn matches(&self, watcher: &Watcher, task: &Task) -> bool {
         match &watcher.selection {

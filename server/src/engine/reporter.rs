@@ -71,6 +71,11 @@ impl Reporter {
         }
     }
 
+    /// Whether reports wait to be written.
+    pub(super) fn is_behind(&self) -> bool {
+        self.batcher.is_behind()
+    }
+
     /// Ends attempts that the server itself found to be over; answers with those that were held.
     pub async fn end(&self, ends: &[End]) -> Result<Vec<Ended>, Error> {
         let moved = self.writer.settle(ends).await?;

@@ -3,10 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::dispatcher::Dispatcher;
 use super::express::Seats;
 use super::ids::Ids;
 use super::registry::Registry;
+use super::reporter::Reporter;
 use super::request_hash::request_hash;
 use super::signals::Signals;
 use super::{Error, Settings};
@@ -39,7 +42,10 @@ pub(super) struct Submitter {
 struct Writer {
     store: Store,
     dispatcher: Arc<Dispatcher>,
+    reporter: Arc<Reporter>,
     signals: Arc<Signals>,
+    /// Held by those that go one by one.
+    turn: Arc<Semaphore>,
 }
 
 impl Submitter {
@@ -48,10 +54,12 @@ impl Submitter {
         store: &Store,
         registry: Arc<Registry>,
         dispatcher: Arc<Dispatcher>,
+        reporter: Arc<Reporter>,
         signals: Arc<Signals>,
         settings: &Settings,
     ) -> (Self, impl Future<Output = ()> + Send + use<>) {
-        let writer = Writer { store: store.clone(), dispatcher, signals };
+        let turn = Arc::new(Semaphore::new(1));
+        let writer = Writer { store: store.clone(), dispatcher, reporter, signals, turn };
         let flush = {
             let writer = writer.clone();
             move |items: Vec<Vec<SubmitRow>>| {
@@ -121,6 +129,10 @@ impl Writer {
     /// Writes a flush: the plain tasks in one statement, those with keys in rounds in which no key
     /// occurs twice.
     async fn write(&self, items: Vec<Vec<SubmitRow>>) -> Vec<Answers> {
+        // What drains the queues goes first: while it is behind, submits leave half of the machine to it, and
+        // fill larger statements meanwhile.
+        let is_pressed = self.reporter.is_behind() || self.dispatcher.has_backlog();
+        let _turn = if is_pressed { self.turn.acquire().await.ok() } else { None };
         let mut answers: Vec<Vec<Option<Result<Submitted, Error>>>> =
             items.iter().map(|rows| vec![None; rows.len()]).collect();
         let mut plain = Vec::new();

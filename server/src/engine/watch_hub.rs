@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Error;
 use super::reading::Reading;
+use super::watch_index::{Wanted, WatchIndex};
 use super::watcher::{Event, Watcher};
 use crate::domain::{
     Filter, ListQuery, Namespace, Selection, Task, TaskId, TaskState, View, limits,
@@ -29,8 +30,7 @@ const MOST_DIRTY: usize = 100_000;
 
 #[derive(Debug, Default)]
 struct Watchers {
-    by_id: HashMap<TaskId, Vec<Arc<Watcher>>>,
-    filters: Vec<Arc<Watcher>>,
+    index: WatchIndex,
     dirty: HashSet<TaskId>,
     /// Since when something has been dirty.
     dirty_since: Option<Instant>,
@@ -121,12 +121,11 @@ impl WatchHub {
             return;
         }
         let watchers = &mut *self.lock();
-        let has_filters = !watchers.filters.is_empty();
+        let registry = self.reading.registry();
         let mut any = false;
         for (task, lane) in tasks {
-            let wanted = watchers.by_id.contains_key(&task)
-                || has_filters && watchers.filters.iter().any(|w| self.reading.covers(w, lane));
-            if wanted && watchers.dirty.len() < MOST_DIRTY {
+            let concerns = watchers.index.concerns(task, || registry.peek(lane));
+            if concerns && watchers.dirty.len() < MOST_DIRTY {
                 watchers.dirty.insert(task);
                 any = true;
             }
@@ -144,9 +143,7 @@ impl WatchHub {
 
     /// Ends every watch.
     pub fn end_all(&self, error: &Error) {
-        let watchers = self.lock();
-        let all = watchers.by_id.values().flatten().chain(&watchers.filters);
-        for watcher in all {
+        for watcher in self.lock().index.all() {
             watcher.end(error.clone());
         }
     }
@@ -307,26 +304,16 @@ impl WatchHub {
     }
 
     async fn publish_some(&self, ids: &[TaskId]) -> Result<(), Error> {
-        let mut by_namespace: HashMap<(i32, bool), Vec<TaskId>> = HashMap::new();
+        let mut by_namespace: HashMap<(i32, View), Vec<TaskId>> = HashMap::new();
         for row in self.reading.store().revisions(ids).await? {
-            let (any, full) = {
-                let watchers = self.lock();
-                let mut wanting = watchers
-                    .by_id
-                    .get(&row.id)
-                    .into_iter()
-                    .flatten()
-                    .chain(watchers.filters.iter().filter(|w| self.reading.covers(w, row.lane)))
-                    .filter(|w| w.namespace == row.namespace && w.lacks(row.id, row.revision))
-                    .peekable();
-                (wanting.peek().is_some(), wanting.any(|w| w.view == View::Full))
-            };
-            if any {
-                by_namespace.entry((row.namespace, full)).or_default().push(row.id);
+            let lane = self.reading.registry().peek(row.lane);
+            let wanted =
+                self.lock().index.wanted(row.namespace, row.id, row.revision, lane.as_deref());
+            if let Wanted::Yes(view) = wanted {
+                by_namespace.entry((row.namespace, view)).or_default().push(row.id);
             }
         }
-        for ((namespace, full), ids) in by_namespace {
-            let view = if full { View::Full } else { View::Basic };
+        for ((namespace, view), ids) in by_namespace {
             for task in self.reading.tasks_of(namespace, &ids, view).await? {
                 self.offer(namespace, &Arc::new(task));
             }
@@ -335,17 +322,9 @@ impl WatchHub {
     }
 
     fn offer(&self, namespace: i32, task: &Arc<Task>) {
-        let watchers = self.lock();
-        for watcher in watchers.by_id.get(&task.id).into_iter().flatten() {
-            if watcher.namespace == namespace && watcher.offer(task) {
-                self.metrics.watches.slow.inc();
-            }
-        }
-        for watcher in &watchers.filters {
-            if watcher.namespace == namespace
-                && self.reading.matches(watcher, task)
-                && watcher.offer(task)
-            {
+        let watchers = self.lock().index.of_task(namespace, task);
+        for watcher in watchers {
+            if self.reading.matches(&watcher, task) && watcher.offer(task) {
                 self.metrics.watches.slow.inc();
             }
         }
@@ -360,8 +339,8 @@ impl WatchHub {
         let horizon = self.reading.store().horizon().await?;
         let (ids, filters, before) = {
             let watchers = self.lock();
-            let ids: Vec<TaskId> = watchers.by_id.keys().copied().collect();
-            (ids, watchers.filters.clone(), watchers.horizon.clone())
+            let filters: Vec<Arc<Watcher>> = watchers.index.of_filters().cloned().collect();
+            (watchers.index.ids(), filters, watchers.horizon.clone())
         };
         if before.as_ref().is_some_and(|before| before.incarnation != horizon.incarnation) {
             let open = self.count.load(Ordering::Relaxed);
@@ -372,42 +351,50 @@ impl WatchHub {
         }
         let mut dirty = Vec::new();
         for ids in ids.chunks(limits::BATCH) {
-            for row in self.reading.store().revisions(ids).await? {
-                let watchers = self.lock();
-                let lacking = watchers.by_id.get(&row.id).into_iter().flatten();
-                if lacking.into_iter().any(|w| w.lacks(row.id, row.revision)) {
-                    dirty.push(row.id);
-                }
-            }
+            let rows = self.reading.store().revisions(ids).await?;
+            let watchers = self.lock();
+            dirty.extend(rows.iter().filter_map(|row| {
+                let lane = self.reading.registry().peek(row.lane);
+                let wanted =
+                    watchers.index.wanted(row.namespace, row.id, row.revision, lane.as_deref());
+                (wanted != Wanted::No).then_some(row.id)
+            }));
         }
-        for watcher in &filters {
-            let since = watcher.horizon();
-            dirty.extend(self.reading.journal(watcher, since, MOST_DIRTY).await?);
-        }
+        dirty.extend(self.ended_since(&filters).await?);
         self.lock().dirty.extend(dirty);
         self.publish().await?;
         let mut watchers = self.lock();
-        for watcher in watchers.by_id.values().flatten() {
-            watcher.advance(horizon.xid, horizon.newest);
-        }
-        for watcher in filters {
+        for watcher in watchers.index.of_ids().chain(&filters) {
             watcher.advance(horizon.xid, horizon.newest);
         }
         watchers.horizon = Some(horizon);
         Ok(())
     }
 
-    fn add(&self, watcher: &Arc<Watcher>) {
-        let mut watchers = self.lock();
-        match &watcher.selection {
-            Selection::Ids(ids) => {
-                for id in ids {
-                    watchers.by_id.entry(*id).or_default().push(watcher.clone());
-                }
+    /// What came to its end since the horizons of these watches: one look at the journal for all of them. If
+    /// that is too much, those that are furthest behind are ended.
+    async fn ended_since(&self, filters: &[Arc<Watcher>]) -> Result<Vec<TaskId>, Error> {
+        let Some(since) = filters.iter().map(|watcher| watcher.horizon()).min() else {
+            return Ok(Vec::new());
+        };
+        let limit = i64::try_from(MOST_DIRTY).unwrap_or(i64::MAX);
+        let ended = self.reading.store().journal(None, since, None, limit).await?;
+        if ended.len() >= MOST_DIRTY {
+            for watcher in filters {
+                watcher.end(Error::Resync("too much has happened since"));
+                self.metrics.watches.resyncs.inc();
             }
-            Selection::Filter(_) => watchers.filters.push(watcher.clone()),
+            return Ok(Vec::new());
         }
-        drop(watchers);
+        let watchers = self.lock();
+        let concerning = ended.into_iter().filter(|(task, lane)| {
+            watchers.index.concerns(*task, || self.reading.registry().peek(*lane))
+        });
+        Ok(concerning.map(|(task, _)| task).collect())
+    }
+
+    fn add(&self, watcher: &Arc<Watcher>) {
+        self.lock().index.add(watcher);
         if self.count.fetch_add(1, Ordering::Relaxed) == 0 {
             self.began.notify_waiters();
             self.began.notify_one();
@@ -415,23 +402,7 @@ impl WatchHub {
     }
 
     fn remove(&self, watcher: &Arc<Watcher>) {
-        let mut watchers = self.lock();
-        match &watcher.selection {
-            Selection::Ids(ids) => {
-                for id in ids {
-                    if let Some(of_id) = watchers.by_id.get_mut(id) {
-                        of_id.retain(|other| other.number != watcher.number);
-                        if of_id.is_empty() {
-                            watchers.by_id.remove(id);
-                        }
-                    }
-                }
-            }
-            Selection::Filter(_) => {
-                watchers.filters.retain(|other| other.number != watcher.number);
-            }
-        }
-        drop(watchers);
+        self.lock().index.remove(watcher);
         self.count.fetch_sub(1, Ordering::Relaxed);
     }
 
