@@ -106,6 +106,10 @@ impl Error {
                 Some(Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown),
                 None,
             ) => !self.status().is_some_and(was_never_sent),
+            // tonic's word for a connection that broke while a call was on it, as when a replica stops.
+            (Some(Code::Internal), None) => {
+                self.status().is_some_and(|status| causes(status).next().is_some())
+            }
             _ => false,
         }
     }
@@ -181,5 +185,9 @@ mod tests {
     fn a_lost_connection_leaves_the_outcome_unknown() {
         assert!(Error::from(Status::unavailable("broken pipe")).outcome_unknown());
         assert!(!Error::from(Status::invalid_argument("no")).outcome_unknown());
+        let mut broken = Status::internal("h2 protocol error");
+        assert!(!Error::from(broken.clone()).outcome_unknown(), "somebody has answered");
+        broken.set_source(std::sync::Arc::new(std::io::Error::other("broken pipe")));
+        assert!(Error::from(broken).outcome_unknown());
     }
 }

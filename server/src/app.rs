@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -11,6 +12,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::Retention;
 use crate::engine::{self, Engine};
+use crate::grace::{self, Grace};
 use crate::leader;
 use crate::metrics::{self, Metrics};
 use crate::rpc;
@@ -24,7 +26,8 @@ pub struct App {
     metrics_address: Option<SocketAddr>,
     engine: Arc<Engine>,
     store: Store,
-    grace: std::time::Duration,
+    pause: Duration,
+    grace: Duration,
     edge: Stage,
     loops: Stage,
     writers: Stage,
@@ -82,8 +85,8 @@ impl App {
             edge.spawn("metrics", metrics::serve(listener, metrics, refresh, edge.token()));
         }
         tracing::info!(%address, "serving");
-        let grace = config.server.shutdown_grace;
-        Ok(Self { address, metrics_address, engine, store, grace, edge, loops, writers })
+        let (pause, grace) = (config.server.shutdown_pause, config.server.shutdown_grace);
+        Ok(Self { address, metrics_address, engine, store, pause, grace, edge, loops, writers })
     }
 
     /// Where it listens.
@@ -101,8 +104,10 @@ impl App {
         &self.engine
     }
 
-    /// Serves until `stop`, then stops gracefully: load balancers look away, workers hear that they
-    /// get no more tasks here and finish what they have, what was accepted is written and answered.
+    /// Serves until `stop`, then stops gracefully, within `server.shutdown_grace`: health turns red
+    /// and leadership is given away; after a pause, in which load balancers look away, workers hear
+    /// that they get no more tasks here and finish what they have; streams end; what was accepted is
+    /// written and answered. Whoever does not let go in time is cut off.
     ///
     /// # Errors
     /// If a part of the server ended unasked.
@@ -118,27 +123,31 @@ impl App {
         } else {
             tracing::info!("stopping");
         }
+        let grace = Grace::begin(self.grace);
+        self.engine.leave();
+        tokio::time::sleep(self.pause).await;
         self.engine.drain().await;
-        self.wait_for_workers().await;
-        self.edge.stop(self.grace).await;
-        self.loops.stop(self.grace).await;
+        self.wait_for_workers(grace.until(50)).await;
+        self.edge.stop(grace.until(80)).await;
+        self.loops.stop(grace.until(85)).await;
         // The last handle: the writers see the end of their queues, write what is left, and end.
         drop(self.engine);
-        self.writers.stop(self.grace).await;
-        self.store.close().await;
+        self.writers.stop(grace.until(95)).await;
+        // Somebody who was cut off may hold a connection for ever.
+        tokio::time::timeout(grace.until(98), self.store.close()).await.ok();
         tracing::info!("stopped");
         fault.map_or(Ok(()), Err)
     }
 
-    /// Gives workers half of the grace to move to another replica or to finish.
-    async fn wait_for_workers(&self) {
+    /// Gives workers time to move to another replica or to finish.
+    async fn wait_for_workers(&self, longest: Duration) {
         let workers = self.engine.workers.clone();
         let gone = async {
             while workers.connected() > 0 {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        if tokio::time::timeout(self.grace / 2, gone).await.is_err() {
+        if tokio::time::timeout(longest, gone).await.is_err() {
             let workers = self.engine.workers.connected();
             tracing::info!(workers, "still connected; their leases live on");
         }
@@ -239,11 +248,15 @@ fn rpc_settings(config: &Config) -> rpc::Settings {
     }
 }
 
-/// Cancelled at the first signal to stop; the second one ends the process at once.
+/// Cancelled at the first signal to stop; the second one ends the process at once, and so does the end
+/// of `grace` after the first, if there is one.
 ///
 /// # Errors
 /// If signals cannot be caught.
-pub fn stop_signal(signals: &mut tokio::task::JoinSet<()>) -> anyhow::Result<CancellationToken> {
+pub fn stop_signal(
+    signals: &mut tokio::task::JoinSet<()>,
+    grace: Option<Duration>,
+) -> anyhow::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let token = CancellationToken::new();
     let (mut interrupt, mut terminate) =
@@ -259,6 +272,9 @@ pub fn stop_signal(signals: &mut tokio::task::JoinSet<()>) -> anyhow::Result<Can
                 std::process::exit(130);
             }
             stop.cancel();
+            if let Some(grace) = grace {
+                grace::end_process_after(grace);
+            }
         }
     });
     Ok(token)

@@ -2,7 +2,7 @@
 //!
 //! Floors, from the ground up; each imports only what is below it:
 //!
-//! 1. [`domain`] (pure rules), [`clock`], [`config`], [`batch`], [`supervise`]: know nothing of tasks'
+//! 1. [`domain`] (pure rules), [`clock`], [`config`], [`batch`], [`supervise`], [`grace`]: know nothing of tasks'
 //!    storage or wires
 //! 2. [`store`]: the only place with SQL
 //! 3. [`engine`]: what moves: submitting, dispatching, completing, watching, upkeep; [`access`]: who
@@ -21,6 +21,7 @@ pub mod config;
 pub mod dev;
 pub mod domain;
 pub mod engine;
+pub mod grace;
 pub mod keys;
 pub mod leader;
 pub mod metrics;

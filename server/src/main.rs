@@ -63,13 +63,13 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Serve(source) => {
             let config = start(&source)?;
-            let stop = app::stop_signal(&mut signals)?;
+            let stop = app::stop_signal(&mut signals, Some(config.server.shutdown_grace))?;
             let app = app::App::start(&config).await?;
             app.run_until(stop.cancelled_owned()).await?;
         }
         Command::Dev(options) => {
             start(&Source { database_url: None, ..options.source.clone() })?;
-            let stop = app::stop_signal(&mut signals)?;
+            let stop = app::stop_signal(&mut signals, None)?;
             dev::run(options, stop).await?;
         }
     }

@@ -19,6 +19,9 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use crate::support::postgres::fresh_database;
 use crate::support::process::{Process, address, eventually, free_port, health, program, serve};
 
+/// What a loaded machine may add to a bound.
+const SLACK: Duration = Duration::from_secs(2);
+
 /// Leases that run out while a test waits.
 const SHORT_LEASES: [(&str, &str); 2] =
     [("BELLRINGER__LEASES__DURATION", "2s"), ("BELLRINGER__LEASES__HEARTBEAT_INTERVAL", "500ms")];
@@ -228,7 +231,7 @@ async fn two_replicas_serve_one_queue_with_and_without_hints() {
 
 /// G-22.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_database_fails_calls_fast_and_is_used_again_when_it_is_back() {
+async fn g_22_a_lost_database_fails_calls_fast_and_is_used_again_when_it_is_back() {
     let home = tempfile::Builder::new().prefix("bellringer-outage").tempdir().unwrap();
     let options = Options {
         bin_dir: None,
@@ -251,22 +254,31 @@ async fn a_lost_database_fails_calls_fast_and_is_used_again_when_it_is_back() {
     let kept = client.submit(NewTask::new("work")).await.unwrap().task_id;
 
     tokio::task::spawn_blocking(move || postgres.stop()).await.unwrap();
-    let begun = tokio::time::Instant::now();
+    let lost = tokio::time::Instant::now();
     let error = client.submit(NewTask::new("work")).await.unwrap_err();
     assert_eq!(error.code(), Some(tonic::Code::Unavailable), "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    let refused = lost.elapsed();
+    assert!(refused < Duration::from_secs(3) + SLACK, "{refused:?}");
     let url = address(port);
     eventually("readiness is red", || async {
         health(&url, "").await == Some(ServingStatus::NotServing)
     })
     .await;
+    let red = lost.elapsed();
+    assert!(red < Duration::from_secs(5), "{red:?}");
     assert_eq!(health(&url, "liveness").await, Some(ServingStatus::Serving));
 
     let postgres = start(options).await;
+    let back = tokio::time::Instant::now();
     eventually("the server is ready again", || async {
         health(&url, "").await == Some(ServingStatus::Serving)
     })
     .await;
+    let green = back.elapsed();
+    assert!(green < Duration::from_secs(5), "{green:?}");
+    println!(
+        "database lost: call refused after {refused:?}, red after {red:?}; green again {green:?}"
+    );
     assert_eq!(client.get(&kept).await.unwrap().state(), pb::TaskState::Ready);
     client.submit(NewTask::new("work")).await.unwrap();
     tokio::task::spawn_blocking(move || postgres.stop()).await.unwrap();

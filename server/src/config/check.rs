@@ -24,6 +24,7 @@ impl Config {
             }
         };
         let second = Duration::from_secs(1);
+        range("server.shutdown_pause", self.server.shutdown_pause, Duration::ZERO, DAY);
         range("server.shutdown_grace", self.server.shutdown_grace, MILLISECOND, DAY);
         range("server.keepalive_interval", self.server.keepalive_interval, second, DAY);
         range("server.keepalive_timeout", self.server.keepalive_timeout, second, DAY);
@@ -79,6 +80,13 @@ impl Config {
         }
         if self.dispatch.submit_batch > self.dispatch.max_waiting {
             problems.push("dispatch.submit_batch: must not exceed dispatch.max_waiting".to_owned());
+        }
+        if self.server.shutdown_pause.saturating_mul(2) > self.server.shutdown_grace {
+            problems.push(
+                "server.shutdown_pause: must be at most half of server.shutdown_grace, of which it is \
+                 a part"
+                    .to_owned(),
+            );
         }
         self.auth.check(self.server.listen, problems);
         let url = self.store.url.expose_secret();

@@ -48,6 +48,8 @@ pub struct Server {
     #[serde(deserialize_with = "read_address")]
     pub metrics_listen: Option<SocketAddr>,
     #[serde(deserialize_with = "read_duration")]
+    pub shutdown_pause: Duration,
+    #[serde(deserialize_with = "read_duration")]
     pub shutdown_grace: Duration,
     #[serde(deserialize_with = "read_duration")]
     pub keepalive_interval: Duration,
@@ -337,6 +339,7 @@ impl fmt::Display for Config {
         writeln!(f, "listen = \"{}\"", server.listen)?;
         let metrics = server.metrics_listen.map_or_else(String::new, |address| address.to_string());
         writeln!(f, "metrics_listen = {metrics:?}")?;
+        writeln!(f, "shutdown_pause = {}", d(&server.shutdown_pause))?;
         writeln!(f, "shutdown_grace = {}", d(&server.shutdown_grace))?;
         writeln!(f, "keepalive_interval = {}", d(&server.keepalive_interval))?;
         writeln!(f, "keepalive_timeout = {}", d(&server.keepalive_timeout))?;

@@ -103,6 +103,7 @@ pub struct Engine {
     dispatcher: Arc<Dispatcher>,
     signals: Arc<Signals>,
     clockwork: tokio::sync::Mutex<()>,
+    leaving: CancellationToken,
     stopping: CancellationToken,
     metrics: Arc<Metrics>,
 }
@@ -176,7 +177,7 @@ impl Engine {
             signals: signals.clone(),
             hints: hints.clone(),
         });
-        let stopping = CancellationToken::new();
+        let leaving = CancellationToken::new();
         let wake_leader = Arc::new(Notify::new());
         let (status, leadership) = watch::channel(leader::Status::default());
         let firing =
@@ -187,7 +188,7 @@ impl Engine {
             wake_leader.clone(),
             status,
             // The first to stop: another replica fires while this one still waits for its workers.
-            stopping.clone(),
+            leaving.clone(),
         );
         loops.spawn("leadership", leading);
         let schedules = Schedules::new(
@@ -260,7 +261,8 @@ impl Engine {
             dispatcher,
             signals,
             clockwork: tokio::sync::Mutex::default(),
-            stopping,
+            leaving,
+            stopping: CancellationToken::new(),
             metrics,
         }))
     }
@@ -418,10 +420,15 @@ impl Engine {
         self.reading.store().clock().advanced()
     }
 
-    /// Whether the database answers and takes writes.
+    /// Whether the database answers and takes writes, and this replica is not about to stop.
     pub async fn is_ready(&self) -> bool {
-        !self.stopping.is_cancelled()
+        !self.leaving.is_cancelled()
             && self.reading.store().ping().await.is_ok_and(|is_primary| is_primary)
+    }
+
+    /// Cancelled when this replica is about to stop and should be sent nothing more.
+    pub fn leaving(&self) -> &CancellationToken {
+        &self.leaving
     }
 
     /// Cancelled when this replica stops.
@@ -429,8 +436,15 @@ impl Engine {
         &self.stopping
     }
 
+    /// Says that this replica is about to stop: its health turns red, and it gives leadership away.
+    /// Whoever comes is served as before.
+    pub fn leave(&self) {
+        self.leaving.cancel();
+    }
+
     /// Takes no more work: workers are told, watches end, nothing more is leased. What runs goes on.
     pub async fn drain(&self) {
+        self.leave();
         self.stopping.cancel();
         self.workers.tell_drain();
         self.hub.end_all(&Error::Draining);

@@ -54,7 +54,8 @@ const LARGEST_REQUEST: usize = 4 << 20;
 const LARGEST_ANSWER: usize = 16 << 20;
 /// Messages of a stream that wait for the connection.
 const STREAM_BUFFER: usize = 16;
-/// How often the database is asked whether it answers.
+/// How often the database is asked whether it answers, and how long its answer is waited for: so
+/// readiness is red at most 4 s after the database has gone.
 const READINESS_EVERY: Duration = Duration::from_secs(2);
 /// Name of the health service that says SERVING as long as the process runs at all.
 pub const LIVENESS: &str = "liveness";
@@ -169,7 +170,8 @@ fn router(
 async fn follow_readiness(engine: &Engine, reporter: &HealthReporter, stop: CancellationToken) {
     reporter.set_service_status(LIVENESS, ServingStatus::Serving).await;
     loop {
-        set_health(reporter, engine.is_ready().await).await;
+        let is_ready = tokio::time::timeout(READINESS_EVERY, engine.is_ready()).await;
+        set_health(reporter, is_ready.unwrap_or_default()).await;
         let can_lead = match engine.leadership.borrow().role {
             Role::Starting | Role::Standby | Role::Leader { .. } => ServingStatus::Serving,
             Role::Refused { .. } => ServingStatus::NotServing,
@@ -177,7 +179,7 @@ async fn follow_readiness(engine: &Engine, reporter: &HealthReporter, stop: Canc
         reporter.set_service_status(LEADERSHIP, can_lead).await;
         tokio::select! {
             () = stop.cancelled() => break,
-            () = engine.stopping().cancelled() => break,
+            () = engine.leaving().cancelled() => break,
             () = tokio::time::sleep(READINESS_EVERY) => {}
         }
     }

@@ -8,6 +8,7 @@ pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod replicas;
 pub(crate) mod server;
+pub(crate) mod service;
 pub(crate) mod worker;
 
 pub(crate) use access::Caller;

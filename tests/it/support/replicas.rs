@@ -34,8 +34,13 @@ pub(crate) async fn replica(url: &str, name: &str, port: u16) -> Process {
 }
 
 pub(crate) async fn make_schedules(port: u16) {
+    make_some_schedules(port, SCHEDULES).await;
+}
+
+/// Schedules that fire each second a task of kind `ring`.
+pub(crate) async fn make_some_schedules(port: u16, count: i64) {
     let mut client = ScheduleServiceClient::connect(address(port)).await.unwrap();
-    for n in 0..SCHEDULES {
+    for n in 0..count {
         let cron = pb::CronTrigger { expression: "* * * * * *".to_owned(), ..Default::default() };
         let trigger = pb::Trigger { trigger: Some(pb::trigger::Trigger::Cron(cron)) };
         let spec = pb::ScheduleSpec {
