@@ -25,6 +25,7 @@ mod process;
 mod queues;
 mod retention;
 mod retry;
+mod roles;
 mod rolling;
 mod schedule_guards;
 mod schedules;
