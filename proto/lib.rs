@@ -1,6 +1,8 @@
 //! Bellringer's gRPC interface: generated types, clients and servers, and the descriptor set
 //! for reflection. The comments of the `.proto` files are the documentation.
 
+#![forbid(unsafe_code)]
+
 #[allow(missing_docs, unused_qualifications, clippy::doc_markdown, reason = "generated code")]
 #[allow(clippy::allow_attributes_without_reason, reason = "generated code")]
 pub mod v1 {

@@ -47,6 +47,7 @@
 //! [`Client::task_service`], [`Client::queue_service`], [`Client::schedule_service`],
 //! [`Client::admin_service`], [`Client::access_service`] and [`Client::worker_service`].
 
+#![forbid(unsafe_code)]
 #![warn(missing_docs, missing_debug_implementations)]
 
 mod auth;

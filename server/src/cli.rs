@@ -1,10 +1,10 @@
 //! The command line of the server.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, Flags, Problems};
 use crate::domain::{QueueName, Role};
@@ -37,6 +37,16 @@ pub enum Command {
     },
     /// Print which role may call which method, as a table in Markdown
     Permissions,
+    /// Write a completion script for a shell to standard output
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write a manual page for every command into a folder
+    Man {
+        /// The folder; made if it is not there
+        folder: PathBuf,
+    },
     /// Print the version
     Version,
 }
@@ -89,6 +99,40 @@ pub struct CreateKey {
     /// It ends by itself after this long, for example 90d [default: never]
     #[arg(long, value_name = "DURATION", value_parser = crate::config::units::duration)]
     pub expires_after: Option<Duration>,
+}
+
+/// A shell that can complete.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Shell {
+    /// The GNU shell.
+    Bash,
+    /// The Z shell.
+    Zsh,
+    /// The friendly one.
+    Fish,
+}
+
+impl Shell {
+    /// The script with which it completes what is typed after `bellringer`.
+    pub fn completion(self) -> Vec<u8> {
+        let shell = match self {
+            Self::Bash => clap_complete::Shell::Bash,
+            Self::Zsh => clap_complete::Shell::Zsh,
+            Self::Fish => clap_complete::Shell::Fish,
+        };
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "bellringer", &mut script);
+        script
+    }
+}
+
+/// Writes a manual page for every command into a folder, which is made if it is not there.
+///
+/// # Errors
+/// If the folder or a file cannot be written.
+pub fn write_manual(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    clap_mangen::generate_to(Cli::command(), folder)
 }
 
 /// Where settings come from.
@@ -167,10 +211,26 @@ fn environment() -> Result<Vec<(String, String)>, Problems> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{CommandFactory as _, ValueEnum as _};
+
+    use super::Shell;
 
     #[test]
     fn the_command_line_is_sound() {
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_shell_and_the_manual_know_every_command() {
+        for shell in Shell::value_variants() {
+            let script = String::from_utf8(shell.completion()).unwrap();
+            assert!(script.contains("check-config"), "{shell:?}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        super::write_manual(&folder.path().join("man")).unwrap();
+        for command in super::Cli::command().get_subcommands() {
+            let page = folder.path().join(format!("man/bellringer-{}.1", command.get_name()));
+            assert!(page.exists(), "{} has no page", command.get_name());
+        }
     }
 }

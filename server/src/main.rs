@@ -1,14 +1,22 @@
 //! The binary `bellringer`.
 
-use std::io::IsTerminal as _;
+#![forbid(unsafe_code)]
+
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use bellringer_server::cli::{Cli, Command, Source};
+use anyhow::Context as _;
+use bellringer_server::cli::{Cli, Command, Source, write_manual};
 use bellringer_server::config::{Config, LogFormat};
 use bellringer_server::{access, app, dev, keys};
 use clap::Parser as _;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
+
+/// The allocator of musl, with which the published programs are built, is slow with many threads.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[expect(clippy::print_stderr, reason = "the last word of a program that cannot go on")]
 fn main() -> ExitCode {
@@ -41,6 +49,9 @@ fn main() -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<()> {
     let mut signals = JoinSet::new();
     match cli.command {
+        Command::Completion { shell } => std::io::stdout().write_all(&shell.completion())?,
+        Command::Man { folder } => write_manual(&folder)
+            .with_context(|| format!("cannot write manual pages into {}", folder.display()))?,
         Command::Version => println!("bellringer {}", env!("CARGO_PKG_VERSION")),
         Command::CheckConfig(source) => {
             let config = source.load()?;

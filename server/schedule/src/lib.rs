@@ -37,6 +37,8 @@
 //! policies; an exclusion by a range, an interval or an instant covers it by its nominal time. A
 //! merged fire is excluded if each of the times that made it is.
 
+#![forbid(unsafe_code)]
+
 mod calendar;
 mod compile;
 mod cron;

@@ -112,6 +112,7 @@ pub(crate) enum Command {
     #[command(hide = true)]
     BenchWorker(commands::bench::runner::BenchWorker),
     Completion(commands::completion::Completion),
+    Man(commands::man::Man),
     Version(commands::version::Version),
 }
 

@@ -3,6 +3,8 @@
 //! `cli` says what can be typed, `commands` has one file for each command, `render` turns answers
 //! into text and JSON, `failure` turns errors into two lines and an exit code.
 
+#![forbid(unsafe_code)]
+
 mod app;
 mod cli;
 mod commands;

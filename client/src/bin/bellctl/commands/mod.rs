@@ -11,6 +11,7 @@ pub(crate) mod import;
 pub(crate) mod input;
 pub(crate) mod keys;
 pub(crate) mod list;
+pub(crate) mod man;
 pub(crate) mod queues;
 pub(crate) mod result;
 pub(crate) mod retry;
@@ -50,6 +51,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Failure> {
         Command::Bench(command) => command.run(app).await,
         Command::BenchWorker(command) => command.run(app).await,
         Command::Completion(command) => command.run(app),
+        Command::Man(command) => command.run(),
         Command::Version(command) => command.run(app).await,
     }
 }
