@@ -70,6 +70,18 @@ class Monitoring(unittest.TestCase):
             for name in names:
                 self.assertTrue(is_told(name), f"{title}: no metric {name}")
 
+    def test_keda_goes_by_the_age_that_the_server_tells_or_by_ones_own_query(self):
+        def query(name):
+            (trigger,) = render(load(name)).one("ScaledObject")["spec"]["triggers"]
+            return trigger["metadata"]["query"]
+
+        self.assertIn('namespace="bells", service="bellringer-headless"', query("keda"))
+        for name in metrics(query("keda")):
+            self.assertTrue(is_told(name), name)
+        self.assertEqual(
+            query("keda-query"), load("keda-query")["autoscaling"]["keda"]["query"]
+        )
+
     def test_alerts_select_this_release_by_the_labels_of_its_service_monitor(self):
         for rule in self.rules:
             self.assertIn('namespace="bells", service="bellringer-headless"', rule["expr"])

@@ -72,8 +72,10 @@ class Rollout(unittest.TestCase):
         self.assertEqual(spec["fallback"]["replicas"], spec["minReplicaCount"])
         with self.assertRaisesRegex(Refused, "must not exceed"):
             render(merged(load("hpa"), {"autoscaling": {"minReplicas": 20}}))
-        with self.assertRaisesRegex(Refused, "serverAddress and query"):
-            render(merged(load("keda"), {"autoscaling": {"keda": {"query": ""}}}))
+        with self.assertRaisesRegex(Refused, "keda.serverAddress"):
+            render(merged(load("keda"), {"autoscaling": {"keda": {"serverAddress": ""}}}))
+        with self.assertRaisesRegex(Refused, "keda.query"):
+            render(merged(load("keda-query"), {"autoscaling": {"keda": {"query": ""}}}))
 
 
 class Probes(unittest.TestCase):

@@ -49,6 +49,11 @@ labels:
   {{- include "bellringer.labels" . | nindent 2 }}
 {{- end }}
 
+{{/* Labels of this release's series in Prometheus, as its ServiceMonitor gives them. */}}
+{{- define "bellringer.series" -}}
+{{- printf "namespace=%q, service=%q" .Release.Namespace (printf "%s-headless" (include "bellringer.fullname" .)) }}
+{{- end }}
+
 {{- define "bellringer.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create }}
 {{- default (include "bellringer.fullname" .) .Values.serviceAccount.name }}
