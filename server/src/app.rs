@@ -126,7 +126,9 @@ impl App {
         let grace = Grace::begin(self.grace);
         self.engine.leave();
         tokio::time::sleep(self.pause).await;
-        self.engine.drain().await;
+        if tokio::time::timeout(grace.until(50), self.engine.drain()).await.is_err() {
+            tracing::warn!("what is being leased did not end in time");
+        }
         self.wait_for_workers(grace.until(50)).await;
         self.edge.stop(grace.until(80)).await;
         self.loops.stop(grace.until(85)).await;

@@ -10,7 +10,9 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::time::Instant;
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::support::process::{Process, address, eventually, free_port, health, http_get, serve};
+use crate::support::process::{
+    Process, address, eventually, free_port, health, http_get, program, serve,
+};
 use crate::support::replicas::{connect, fires_again, leader, start_postgres};
 
 /// PgBouncer in front of a database, in transaction mode.
@@ -103,6 +105,25 @@ async fn a_replica_behind_a_transaction_pooler_refuses_to_lead_and_says_why() {
     fires_again(&mut direct, 0, Instant::now()).await;
     assert_eq!(leader(&mut direct).await.unwrap().0, "direct");
     drop((pooler, server, healthy));
+    tokio::task::spawn_blocking(move || postgres.stop()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_whose_pools_would_go_through_a_transaction_pooler_says_so_and_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let postgres = start_postgres(&folder.path().join("data"), None).await;
+    let database = postgres.url("bellringer");
+    bellringer_server::store::migrate(&database).await.unwrap();
+    if let Some(pooler) = pooler(&postgres).await {
+        let refused = Command::new(program("bellringer"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--database-url", &pooler.url])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && said.contains("lends sessions"), "{said}");
+    } else {
+        eprintln!("SKIPPED: PgBouncer is not installed");
+    }
     tokio::task::spawn_blocking(move || postgres.stop()).await.unwrap();
 }
 

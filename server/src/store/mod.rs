@@ -12,6 +12,7 @@ mod history;
 mod lanes;
 mod listener;
 mod observe;
+mod pooler;
 mod queues;
 mod rows;
 mod schedules;
@@ -91,7 +92,8 @@ impl Store {
     /// Connects to a migrated database.
     ///
     /// # Errors
-    /// If the database cannot be reached, is too old, or has not the schema of this version.
+    /// If the database cannot be reached, is too old, stands behind a pooler in transaction mode, or
+    /// has not the schema of this version.
     pub async fn connect(
         settings: Settings,
         clock: Arc<dyn Clock>,
@@ -114,6 +116,7 @@ impl Store {
             ("enable_bitmapscan", "off"),
             ("plan_cache_mode", "force_generic_plan"),
         ]);
+        pooler::refuse(&hot).await?;
         // Reading goes by id and keyset: index look-ups from the inside out.
         let read = options.options([("enable_hashjoin", "off")]);
         Ok(Self {
