@@ -6,6 +6,7 @@ use bellringer_api::v1::access_service_client::AccessServiceClient;
 use bellringer_api::v1::admin_service_client::AdminServiceClient;
 use bellringer_api::v1::queue_service_client::QueueServiceClient;
 use bellringer_api::v1::schedule_service_client::ScheduleServiceClient;
+use bellringer_api::v1::stats_service_client::StatsServiceClient;
 use bellringer_api::v1::task_service_client::TaskServiceClient;
 use bellringer_api::v1::worker_service_client::WorkerServiceClient;
 use tonic::service::interceptor::InterceptedService;
@@ -70,6 +71,11 @@ impl Client {
     /// The generated client of `TaskService`.
     pub fn task_service(&self) -> TaskServiceClient<Connection> {
         TaskServiceClient::new(self.connection.clone()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    /// The generated client of `StatsService`.
+    pub fn stats_service(&self) -> StatsServiceClient<Connection> {
+        StatsServiceClient::new(self.connection.clone()).max_decoding_message_size(LARGEST_ANSWER)
     }
 
     /// The generated client of `QueueService`.

@@ -45,7 +45,8 @@
 //! Tasks, queues and filters are the generated types of [`api`]; [`from_payload`] and [`to_payload`]
 //! turn their payloads into values and back. What is not wrapped here is reached through
 //! [`Client::task_service`], [`Client::queue_service`], [`Client::schedule_service`],
-//! [`Client::admin_service`], [`Client::access_service`] and [`Client::worker_service`].
+//! [`Client::stats_service`], [`Client::admin_service`], [`Client::access_service`] and
+//! [`Client::worker_service`].
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, missing_debug_implementations)]
@@ -62,6 +63,7 @@ mod queues;
 mod retry;
 mod revisions;
 mod schedules;
+mod stats;
 mod tasks;
 mod text;
 mod times;

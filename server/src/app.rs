@@ -230,6 +230,12 @@ fn engine_settings(
         idempotency: config.retention.idempotency,
         prune_interval: config.retention.prune_interval,
         fires: config.retention.fires,
+        statistics: engine::StatSettings {
+            interval: config.statistics.roll_up_interval,
+            minutes: config.statistics.minutes,
+            hours: config.statistics.hours,
+            days: config.statistics.days,
+        },
         leader,
     })
 }

@@ -453,7 +453,7 @@ async fn every_field_of_every_request_takes_hostile_values_without_harm() {
     let mut wrong = Vec::new();
     let services: Vec<_> =
         pool.services().filter(|s| s.package_name() == "bellringer.v1").collect();
-    assert_eq!(services.len(), 6);
+    assert_eq!(services.len(), 7);
     let request = pb::ScheduleRequest {
         name: "hostile".to_owned(),
         spec: Some(schedule_spec()),

@@ -30,6 +30,7 @@ mod rolling;
 mod schedule_guards;
 mod schedules;
 mod sql_statements;
+mod statistics;
 mod stopping;
 mod submit;
 mod watch;

@@ -9,7 +9,7 @@ kept as materialized (
         as u (lane, succeeded, failed, cancelled, expired)
 ),
 seen as materialized (
-    select id, lane, state, finished_at
+    select id, lane, state, finished_at, xid
     from result
     where id >= $2 and id < $3
     order by id
@@ -22,6 +22,7 @@ old as materialized (
     where r.finished_at <= (select now from clock) - interval '1 ms' * case r.state
               when 5 then k.succeeded when 6 then k.failed
               when 7 then k.cancelled else k.expired end
+      and r.xid < (select m.xid from statistic_mark m)
       and not exists (select from idempotency_key y
                       where y.task = r.id
                         and y.created_at > (select now from clock) - $10::int8 * interval '1 ms')

@@ -17,6 +17,7 @@ old as materialized (
       and r.finished_at <= (select now from clock) - interval '1 ms' * case r.state
               when 5 then k.succeeded when 6 then k.failed
               when 7 then k.cancelled else k.expired end
+      and r.xid < (select m.xid from statistic_mark m)
       and not exists (select from idempotency_key y
                       where y.task = r.id
                         and y.created_at > (select now from clock) - $12::int8 * interval '1 ms')

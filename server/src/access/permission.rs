@@ -117,6 +117,8 @@ pub const TABLE: &[Permission] = &[
     namespace("bellringer.v1.ScheduleService/Backfill", EDITORS, &[]),
     namespace("bellringer.v1.ScheduleService/Preview", READERS, &[]),
     namespace("bellringer.v1.ScheduleService/ListFires", READERS, &[]),
+    namespace("bellringer.v1.StatsService/Query", READERS, &[]),
+    namespace("bellringer.v1.StatsService/CountUnfinished", READERS, &[]),
     other("bellringer.v1.AdminService/GetCluster", Rule::Service),
     other("bellringer.v1.AdminService/AdvanceClock", Rule::Service),
     other("bellringer.v1.AccessService/WhoAmI", Rule::Authenticated),

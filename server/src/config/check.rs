@@ -42,6 +42,12 @@ impl Config {
         );
         range("watch.bookmark_interval", self.watch.bookmark_interval, 100 * MILLISECOND, DAY);
         range("retention.prune_interval", self.retention.prune_interval, 100 * MILLISECOND, DAY);
+        let statistics = &self.statistics;
+        let interval = statistics.roll_up_interval;
+        range("statistics.roll_up_interval", interval, 100 * MILLISECOND, 600 * second);
+        range("statistics.minutes", statistics.minutes, 3_600 * second, 366 * DAY);
+        range("statistics.hours", statistics.hours, DAY, 3_650 * DAY);
+        range("statistics.days", statistics.days, DAY, 3_650 * DAY);
         range("retention.fires", self.retention.fires, 7 * DAY, 3_650 * DAY);
         let kept = &self.retention;
         for (key, value) in [

@@ -36,6 +36,7 @@ pub struct Config {
     pub dispatch: Dispatch,
     pub limits: Limits,
     pub retention: Retention,
+    pub statistics: Statistics,
     pub watch: Watch,
     pub log: Log,
 }
@@ -126,6 +127,20 @@ pub struct Retention {
     pub fires: Duration,
     #[serde(deserialize_with = "read_duration")]
     pub prune_interval: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented in config.default.toml")]
+pub struct Statistics {
+    #[serde(deserialize_with = "read_duration")]
+    pub roll_up_interval: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub minutes: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub hours: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub days: Duration,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -333,7 +348,18 @@ fn read_sections(tree: Table, problems: &mut Vec<String>) -> Option<Config> {
 impl fmt::Display for Config {
     /// As TOML, with secrets redacted.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { server, auth, store, leases, dispatch, limits, retention, watch, log } = self;
+        let Self {
+            server,
+            auth,
+            store,
+            leases,
+            dispatch,
+            limits,
+            retention,
+            statistics,
+            watch,
+            log,
+        } = self;
         let d = |duration: &Duration| format!("{:?}", duration_text(*duration));
         writeln!(f, "[server]")?;
         writeln!(f, "listen = \"{}\"", server.listen)?;
@@ -376,6 +402,11 @@ impl fmt::Display for Config {
         writeln!(f, "idempotency = {}", d(&retention.idempotency))?;
         writeln!(f, "fires = {}", d(&retention.fires))?;
         writeln!(f, "prune_interval = {}", d(&retention.prune_interval))?;
+        writeln!(f, "\n[statistics]")?;
+        writeln!(f, "roll_up_interval = {}", d(&statistics.roll_up_interval))?;
+        writeln!(f, "minutes = {}", d(&statistics.minutes))?;
+        writeln!(f, "hours = {}", d(&statistics.hours))?;
+        writeln!(f, "days = {}", d(&statistics.days))?;
         writeln!(f, "\n[watch]")?;
         writeln!(f, "reconcile_interval = {}", d(&watch.reconcile_interval))?;
         writeln!(f, "bookmark_interval = {}", d(&watch.bookmark_interval))?;

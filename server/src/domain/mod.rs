@@ -13,6 +13,7 @@ pub mod queue;
 pub mod retry;
 pub mod revision;
 pub mod schedule;
+pub mod statistics;
 pub mod task;
 pub mod worker;
 

@@ -27,6 +27,7 @@ mod schedules;
 mod session;
 mod settings;
 mod signals;
+mod statistics;
 mod submitter;
 mod upkeep;
 mod vacuuming;
@@ -49,6 +50,9 @@ pub use resume_token::ResumeToken;
 pub use schedules::{Backfill, Backfilled, Change, Changed, Preview, Schedules, Update};
 pub use session::Session;
 pub use settings::Settings;
+pub use statistics::{
+    Group, GroupBy, StatAnswer, StatFilter, StatRequest, StatSettings, Statistics, Unfinished,
+};
 pub use submitter::Submitted;
 pub use upkeep::Upkeep;
 pub use watch_hub::Watch;
@@ -86,6 +90,8 @@ pub struct Engine {
     pub queues: Queues,
     /// Making and changing schedules.
     pub schedules: Schedules,
+    /// Counting what has ended; tests roll up by themselves.
+    pub statistics: Arc<Statistics>,
     /// What this replica does about firing them.
     pub leadership: watch::Receiver<leader::Status>,
     /// Upkeep; tests call its rounds themselves.
@@ -134,7 +140,15 @@ impl Engine {
         let meter = Arc::new(Meter::new(metrics.clone(), registry.clone()));
         let replica = Uuid::new_v4();
         let hints = Arc::new(Hints::new(store.clone(), replica));
-        let pruning = Arc::new(Pruning::new(store.clone(), registry.clone(), replica, &settings));
+        let statistics =
+            Arc::new(Statistics::new(store.clone(), registry.clone(), settings.statistics));
+        let pruning = Arc::new(Pruning::new(
+            store.clone(),
+            registry.clone(),
+            statistics.clone(),
+            replica,
+            &settings,
+        ));
         pruning.prepare().await?;
         let dispatcher = Arc::new(Dispatcher::new(
             store.clone(),
@@ -241,6 +255,7 @@ impl Engine {
         run!("reaping", upkeep, reap);
         run!("pruning", pruning, run);
         run!("vacuuming", vacuuming, run);
+        run!("statistics", statistics, run);
         run!("observing", observing, run);
         run!("replicas", replicas, beat);
         run!("listening", replicas, listen);
@@ -248,6 +263,7 @@ impl Engine {
         Ok(Arc::new(Self {
             queues: Queues::new(store, registry, signals.clone()),
             schedules,
+            statistics,
             leadership,
             workers,
             upkeep,

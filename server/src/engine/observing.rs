@@ -22,6 +22,8 @@ const EVERY: Duration = Duration::from_secs(10);
 /// A look that took long is repeated after so many times its length, so that looking costs the
 /// database 2 % of one core at most.
 const REST: u32 = 50;
+/// Unfinished tasks that are counted, of each table.
+const MOST: i64 = 5_000_000;
 /// How often it looks for what must never be.
 const AUDITS_EVERY: Duration = Duration::from_secs(60);
 
@@ -84,7 +86,7 @@ impl Observing {
                 depth.tasks.entry(state).or_default();
             }
         }
-        for row in self.store.queue_depths().await? {
+        for row in self.store.queue_depths(MOST).await? {
             let Some(depth) = name(row.lane).and_then(|name| depths.get_mut(&name)) else {
                 continue;
             };

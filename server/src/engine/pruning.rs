@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::registry::Registry;
+use super::statistics::Statistics;
 use super::{Error, Settings};
 use crate::domain::history::{DAY, first_id_at};
 use crate::domain::{Fate, Partition, Retention};
@@ -31,6 +32,7 @@ const WHOLE_LOOK: SignedDuration = SignedDuration::from_hours(1);
 pub struct Pruning {
     store: Store,
     registry: Arc<Registry>,
+    statistics: Arc<Statistics>,
     replica: Uuid,
     retention: Retention,
     idempotency: Duration,
@@ -51,12 +53,14 @@ impl Pruning {
     pub(super) fn new(
         store: Store,
         registry: Arc<Registry>,
+        statistics: Arc<Statistics>,
         replica: Uuid,
         settings: &Settings,
     ) -> Self {
         Self {
             store,
             registry,
+            statistics,
             replica,
             retention: settings.retention,
             idempotency: settings.idempotency,
@@ -108,6 +112,8 @@ impl Pruning {
     /// If the database cannot be read or written, or is too busy.
     pub async fn prune_once(&self) -> Result<u64, Error> {
         self.registry.refresh(true).await?;
+        // What is not counted yet is not deleted.
+        self.statistics.catch_up().await?;
         let kept = Kept { lanes: self.retention_by_lane().await?, idempotency: self.idempotency };
         let mut keeper = self.store.keeper().await?;
         let gone = self.prune(&mut keeper, &kept).await;

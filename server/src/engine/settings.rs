@@ -40,6 +40,8 @@ pub struct Settings {
     pub idempotency: Duration,
     /// How long the ledger of schedules is kept.
     pub fires: Duration,
+    /// How statistics are kept.
+    pub statistics: super::StatSettings,
     /// How to lead.
     pub leader: crate::leader::Settings,
     /// How often old tasks are deleted.

@@ -10,6 +10,7 @@ mod measure;
 mod page_token;
 mod queue_service;
 mod schedule_service;
+mod stats_service;
 mod status;
 mod task_service;
 mod worker_service;
@@ -23,6 +24,7 @@ use bellringer_api::v1::access_service_server::AccessServiceServer;
 use bellringer_api::v1::admin_service_server::AdminServiceServer;
 use bellringer_api::v1::queue_service_server::QueueServiceServer;
 use bellringer_api::v1::schedule_service_server::ScheduleServiceServer;
+use bellringer_api::v1::stats_service_server::StatsServiceServer;
 use bellringer_api::v1::task_service_server::TaskServiceServer;
 use bellringer_api::v1::worker_service_server::WorkerServiceServer;
 use tokio::net::TcpListener;
@@ -45,6 +47,7 @@ use measure::MeasureLayer;
 pub use measure::methods;
 use queue_service::Queues;
 use schedule_service::Schedules;
+use stats_service::Stats;
 use task_service::Tasks;
 use worker_service::Work;
 
@@ -160,6 +163,7 @@ fn router(
                 .max_decoding_message_size(LARGEST_REQUEST)
                 .max_encoding_message_size(LARGEST_ANSWER),
         )
+        .add_service(StatsServiceServer::new(Stats(context.clone())))
         .add_service(AdminServiceServer::new(Admin(context.clone())))
         .add_service(AccessServiceServer::new(AccessKeys(context)))
         .add_service(reflection().build_v1()?)
@@ -195,6 +199,7 @@ async fn set_health(reporter: &HealthReporter, is_ready: bool) {
         WorkerServiceServer::<Work>::NAME,
         QueueServiceServer::<Queues>::NAME,
         ScheduleServiceServer::<Schedules>::NAME,
+        StatsServiceServer::<Stats>::NAME,
         AdminServiceServer::<Admin>::NAME,
         AccessServiceServer::<AccessKeys>::NAME,
     ];

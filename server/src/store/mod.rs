@@ -18,6 +18,7 @@ mod rows;
 mod schedules;
 mod sessions;
 pub mod statements;
+mod statistics;
 mod stored_task;
 mod submit;
 mod tasks;
@@ -49,6 +50,7 @@ pub use schedules::{
     ByHand, ByHandAnswer, ClusterRow, FiresBefore, FiresQuery, PutSchedule, ReplicaRow,
 };
 pub use sessions::{LeaseRow, Resumed, SessionRow};
+pub use statistics::{RolledUp, StatKey, StatQuery};
 pub use submit::{Keyed, Leased, Row as SubmitRow};
 pub use tasks::{CancelRow, ListRows, TaskRow};
 pub use upkeep::Overdue;

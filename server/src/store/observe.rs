@@ -16,7 +16,7 @@ pub struct DepthRow {
     pub lane: i32,
     /// Where they are.
     pub state: TaskState,
-    /// How many, of the first 5 million in that state.
+    /// How many, of those that were counted.
     pub tasks: i64,
     /// Of ready ones: for how long the oldest could have started.
     pub oldest: Option<Duration>,
@@ -38,9 +38,10 @@ pub struct Audit {
 }
 
 impl Store {
-    /// What stands in the lanes. Reads every unfinished task: to be called now and then.
-    pub async fn queue_depths(&self) -> Result<Vec<DepthRow>, Error> {
-        let statement = query(sql::OBSERVE_DEPTHS).bind(self.now());
+    /// What stands in the lanes, of the first `most` ready, running and waiting tasks. Reads them all: to
+    /// be called now and then.
+    pub async fn queue_depths(&self, most: i64) -> Result<Vec<DepthRow>, Error> {
+        let statement = query(sql::OBSERVE_DEPTHS).bind(self.now()).bind(most);
         all(&self.read_rows(statement).await?, |row| {
             let oldest: Option<i64> = get(row, "oldest_ms")?;
             Ok(DepthRow {

@@ -48,6 +48,12 @@ pub(super) fn interval(row: &PgRow, column: &str) -> Result<Duration, Corrupt> {
     Ok(Duration::from_micros(u64::try_from(micros).unwrap_or_default()))
 }
 
+/// A large number that is never negative.
+pub(super) fn count_of(row: &PgRow, column: &str) -> Result<u64, Corrupt> {
+    let value: i64 = get(row, column)?;
+    u64::try_from(value).map_err(|_| corrupt(column, format!("{value} is negative")))
+}
+
 /// A number that is never negative.
 pub(super) fn count(row: &PgRow, column: &str) -> Result<u32, Corrupt> {
     let value: i32 = get(row, column)?;

@@ -70,6 +70,13 @@ statements! {
     SESSIONS_LEASES = "sessions/leases";
     SESSIONS_OPEN = "sessions/open";
     SESSIONS_RESUME = "sessions/resume";
+    STATISTICS_ADD = "statistics/add";
+    STATISTICS_ENDED = "statistics/ended";
+    STATISTICS_FORGET = "statistics/forget";
+    STATISTICS_KEPT = "statistics/kept";
+    STATISTICS_MARK = "statistics/mark";
+    STATISTICS_SCHEDULES = "statistics/schedules";
+    STATISTICS_TURN = "statistics/turn";
     TASKS_ATTEMPTS = "tasks/attempts";
     TASKS_CANCEL = "tasks/cancel";
     TASKS_CLAIM = "tasks/claim";

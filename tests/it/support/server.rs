@@ -53,6 +53,8 @@ impl Replica {
             ("BELLRINGER__SERVER__METRICS_LISTEN", "127.0.0.1:0"),
             ("BELLRINGER__WATCH__RECONCILE_INTERVAL", "200ms"),
             ("BELLRINGER__WATCH__BUFFER", "16"),
+            // Tests roll up by themselves.
+            ("BELLRINGER__STATISTICS__ROLL_UP_INTERVAL", "10m"),
             // Tests go through years.
             ("BELLRINGER__RETENTION__FIRES", "3650d"),
         ];

@@ -122,6 +122,23 @@ impl Worker {
         .await
     }
 
+    /// Reports the ends of many attempts at once, grants as many tasks, and waits for the
+    /// acknowledgements.
+    pub(crate) async fn report_all(&mut self, reports: Vec<pb::AttemptReport>) -> Vec<pb::Ack> {
+        let count = reports.len();
+        let grant = u32::try_from(count).unwrap();
+        self.send(Message::Report(pb::Report { reports, grant })).await;
+        let mut all = Vec::new();
+        while all.len() < count {
+            let acks = self.until(|answer| match answer {
+                Answer::Acks(acks) => Some(acks.acks.clone()),
+                _ => None,
+            });
+            all.extend(acks.await);
+        }
+        all
+    }
+
     /// Reports success, which must be accepted.
     pub(crate) async fn succeed(&mut self, task: &pb::Assignment, result: &str) {
         let outcome = Outcome::Succeeded(pb::Succeeded { result: make::text(result) });

@@ -5,7 +5,8 @@ use std::time::Duration;
 use bellringer_api::v1::{
     access_service_client::AccessServiceClient, admin_service_client::AdminServiceClient,
     queue_service_client::QueueServiceClient, schedule_service_client::ScheduleServiceClient,
-    task_service_client::TaskServiceClient, worker_service_client::WorkerServiceClient,
+    stats_service_client::StatsServiceClient, task_service_client::TaskServiceClient,
+    worker_service_client::WorkerServiceClient,
 };
 use bellringer_client::{Connection, Credentials};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -109,6 +110,10 @@ impl App {
 
     pub(crate) fn schedules(&self) -> ScheduleServiceClient<Connection> {
         ScheduleServiceClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    pub(crate) fn stats(&self) -> StatsServiceClient<Connection> {
+        StatsServiceClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
     }
 
     pub(crate) fn admin(&self) -> AdminServiceClient<Connection> {

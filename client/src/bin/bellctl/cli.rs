@@ -101,6 +101,8 @@ pub(crate) enum Command {
     Retry(commands::retry::Retry),
     Queues(commands::queues::Queues),
     Schedule(commands::schedule::Schedule),
+    Stats(commands::stats::Stats),
+    Top(commands::top::Top),
     Cluster(commands::cluster::Cluster),
     Keys(commands::keys::Keys),
     Whoami(commands::whoami::WhoAmI),

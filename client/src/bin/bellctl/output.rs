@@ -81,7 +81,8 @@ impl Output {
         self.line(&self.table_text(head, rows))
     }
 
-    fn table_text(self, head: &[&str], rows: Vec<Vec<Cell>>) -> String {
+    /// The text of such a table.
+    pub(crate) fn table_text(self, head: &[&str], rows: Vec<Vec<Cell>>) -> String {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_header(head.to_vec());
         if self.paint.on {

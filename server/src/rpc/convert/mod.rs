@@ -7,6 +7,7 @@ pub(super) mod mask;
 pub(super) mod payload;
 pub(super) mod queue;
 pub(super) mod schedule;
+pub(super) mod stats;
 pub(super) mod task;
 pub(super) mod time;
 pub(super) mod times;

@@ -17,7 +17,9 @@ pub(crate) mod result;
 pub(crate) mod retry;
 pub(crate) mod run_payload;
 pub(crate) mod schedule;
+pub(crate) mod stats;
 pub(crate) mod submit;
+pub(crate) mod top;
 pub(crate) mod version;
 pub(crate) mod wait;
 pub(crate) mod watch;
@@ -41,6 +43,8 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Failure> {
         Command::Retry(command) => command.run(app).await,
         Command::Queues(command) => command.run(app).await,
         Command::Schedule(command) => command.run(app).await,
+        Command::Stats(command) => command.run(app).await,
+        Command::Top(command) => command.run(app).await,
         Command::Cluster(command) => command.run(app).await,
         Command::Keys(command) => command.run(app).await,
         Command::Whoami(command) => command.run(app).await,

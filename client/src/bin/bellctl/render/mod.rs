@@ -6,4 +6,5 @@ pub(crate) mod json;
 pub(crate) mod queue;
 pub(crate) mod schedule;
 pub(crate) mod schedule_json;
+pub(crate) mod stats;
 pub(crate) mod trigger;

@@ -1,0 +1,511 @@
+//! Statistics equal a recount from the history, at any moment, whatever happened to workers, replicas and
+//! roll-ups.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bellringer_api::v1 as pb;
+use bellringer_api::v1::attempt_report::Outcome;
+use bellringer_api::v1::stats_service_client::StatsServiceClient;
+use bellringer_server::clock::Clock as _;
+use sqlx::{PgConnection, Row as _};
+
+use crate::support::make::{error, retry, seconds, task};
+use crate::support::server::Replica;
+use crate::support::{TestServer, Worker, reason};
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(86_400);
+
+async fn ask(replica: &Replica, request: pb::QueryStatsRequest) -> pb::QueryStatsResponse {
+    let mut client = StatsServiceClient::new(replica.channel.clone());
+    client.query(request).await.unwrap().into_inner()
+}
+
+/// One row, over all tasks.
+async fn total(replica: &Replica) -> pb::Stats {
+    let answer = ask(replica, pb::QueryStatsRequest::default()).await;
+    assert!(answer.rows.len() <= 1);
+    answer.rows.into_iter().next().and_then(|row| row.stats).unwrap_or_default()
+}
+
+async fn roll_up(replica: &Replica) -> u64 {
+    replica.app.engine().statistics.catch_up().await.unwrap()
+}
+
+/// The counts of a row, as the recount writes them.
+fn counts(stats: &pb::Stats) -> Vec<i64> {
+    let tries = stats.attempts.unwrap();
+    let (wait, run) = (stats.wait.unwrap(), stats.run.unwrap());
+    [
+        stats.succeeded,
+        stats.failed,
+        stats.cancelled,
+        stats.expired,
+        tries.failed,
+        tries.cancelled,
+        tries.snoozed,
+        tries.released,
+        tries.lease_expired,
+        wait.count,
+        run.count,
+    ]
+    .map(|count| i64::try_from(count).unwrap())
+    .to_vec()
+}
+
+/// Counts the history by queue, in another way than the service does.
+async fn recount(database: &mut PgConnection) -> BTreeMap<String, Vec<i64>> {
+    let rows = sqlx::query(
+        "select l.queue,
+                count(*) filter (where r.state = 5), count(*) filter (where r.state = 6),
+                count(*) filter (where r.state = 7), count(*) filter (where r.state = 8),
+                sum(a.failed)::int8, sum(a.cancelled)::int8, sum(a.snoozed)::int8,
+                sum(a.released)::int8, sum(a.expired)::int8,
+                count(*) filter (where a.first > 0 or r.attempt = 1 and r.state = 5),
+                sum(a.tries)::int8 + count(*) filter (where r.state = 5)
+         from task t
+         join lane l on l.id = t.lane
+         left join result r on r.id = t.id
+         cross join lateral (
+             select count(*) as tries, count(*) filter (where number = 1) as first,
+                    count(*) filter (where outcome = 2) as failed,
+                    count(*) filter (where outcome = 3) as cancelled,
+                    count(*) filter (where outcome = 4) as snoozed,
+                    count(*) filter (where outcome = 5) as released,
+                    count(*) filter (where outcome = 6) as expired
+             from attempt where id = t.id) a
+         group by l.queue",
+    )
+    .fetch_all(database)
+    .await
+    .unwrap();
+    let row = |row: &sqlx::postgres::PgRow| {
+        (row.get::<String, _>(0), (1..12).map(|column| row.get::<i64, _>(column)).collect())
+    };
+    rows.iter().map(row).collect()
+}
+
+/// Statistics by queue.
+async fn by_queue(replica: &Replica) -> BTreeMap<String, Vec<i64>> {
+    let group_by = vec![pb::StatsDimension::Queue.into()];
+    let answer = ask(replica, pb::QueryStatsRequest { group_by, ..Default::default() }).await;
+    answer.rows.into_iter().map(|row| (row.queue, counts(&row.stats.unwrap()))).collect()
+}
+
+/// What a history is made with.
+struct Maker {
+    queues: Vec<String>,
+    reported: usize,
+}
+
+impl Maker {
+    /// Submits tasks over four queues, one of which nobody serves: there they expire.
+    async fn submit(&self, test: &TestServer, first: usize, count: usize) {
+        let now = test.clock.now().as_second();
+        let items = (first..first + count).map(|n| {
+            let is_served = n % 50 != 7;
+            let spec = pb::TaskSpec {
+                queue: if is_served { self.queues[n % 3].clone() } else { "nobody".to_owned() },
+                retry: retry(3, 1),
+                expire_at: (!is_served)
+                    .then_some(prost_types::Timestamp { seconds: now + 5, nanos: 0 }),
+                ..task()
+            };
+            pb::SubmitBatchItem { task: Some(spec), ..Default::default() }
+        });
+        let request = pb::SubmitBatchRequest { items: items.collect(), ..Default::default() };
+        let answer = test.tasks().submit_batch(request).await.unwrap().into_inner();
+        assert_eq!(answer.results.len(), count);
+    }
+
+    /// Runs what is ready: it succeeds, fails, is snoozed, given back, cancelled, or lost when the worker
+    /// is killed at the end, by turns.
+    async fn run(&mut self, test: &TestServer, database: &mut PgConnection) {
+        let hello = pb::Hello { credit: 2_000, queues: self.queues.clone(), ..Default::default() };
+        let mut worker = Worker::hello(&test.replica, hello).await;
+        let mut held = Vec::new();
+        let session = uuid::Uuid::parse_str(&worker.welcome.session_token).unwrap();
+        while held.len() < leased(database, session).await || open(database, "ready").await > 0 {
+            held.extend(worker.assigned().await);
+        }
+        test.clock.advance(Duration::from_millis(1_234));
+        let mut reports = Vec::new();
+        for (n, assigned) in held.iter().enumerate() {
+            self.reported += 1;
+            let outcome = match self.reported % 20 {
+                0..=3 => {
+                    Outcome::Failed(pb::Failed { error: error("TROUBLE"), ..Default::default() })
+                }
+                4 => Outcome::Released(pb::Released {}),
+                5 => Outcome::Snoozed(pb::Snoozed { delay: seconds(1) }),
+                6 => continue,
+                7 => {
+                    test.cancel(&assigned.task_id).await;
+                    Outcome::Cancelled(pb::Cancelled {})
+                }
+                _ => Outcome::Succeeded(pb::Succeeded::default()),
+            };
+            let (task_id, attempt) = (assigned.task_id.clone(), assigned.attempt);
+            reports.push(pb::AttemptReport { task_id, attempt, outcome: Some(outcome) });
+            if n % 100 == 99 {
+                // So that times differ.
+                worker.report_all(std::mem::take(&mut reports)).await;
+                test.clock.advance(Duration::from_millis(u64::try_from(n % 977).unwrap()));
+            }
+        }
+        let acks = worker.report_all(reports).await;
+        assert!(acks.iter().all(|ack| ack.reason() == pb::ErrorReason::Unspecified), "{acks:?}");
+    }
+}
+
+/// Attempts of a session.
+async fn leased(database: &mut PgConnection, session: uuid::Uuid) -> usize {
+    let count: i64 = sqlx::query_scalar("select count(*) from inflight where session = $1")
+        .bind(session)
+        .fetch_one(database)
+        .await
+        .unwrap();
+    usize::try_from(count).unwrap()
+}
+
+/// Rows of a table.
+async fn open(database: &mut PgConnection, table: &'static str) -> usize {
+    let text = match table {
+        "inflight" => "select count(*) from inflight",
+        "scheduled" => "select count(*) from scheduled",
+        _ => {
+            "select count(*) from ready where lane in (select id from lane where queue <> 'nobody')"
+        }
+    };
+    let count: i64 = sqlx::query_scalar(text).fetch_one(database).await.unwrap();
+    usize::try_from(count).unwrap()
+}
+
+/// Makes a history of tasks with failures, retries and kills on two replicas that roll up at once, and
+/// compares statistics with a recount again and again. Answers with how often.
+async fn statistics_equal_a_recount(tasks: usize, batch: usize) -> usize {
+    let test = TestServer::start().await;
+    let other = test.another().await;
+    let mut database = test.database().await;
+    let queues = (0..3).map(|n| format!("queue-{n}")).collect();
+    let mut maker = Maker { queues, reported: 0 };
+    let (mut passes, mut compared) = (0, 0);
+    for first in (0..tasks).step_by(batch) {
+        maker.submit(&test, first, batch.min(tasks - first)).await;
+        test.clock.advance(Duration::from_millis(700));
+        loop {
+            maker.run(&test, &mut database).await;
+            passes += 1;
+            if passes % 3 == 0 {
+                let both = [&test.replica, &other].map(|replica| &replica.app.engine().statistics);
+                let (a, b) = tokio::join!(both[0].catch_up(), both[1].catch_up());
+                a.and(b).unwrap();
+            }
+            // Leases of the worker that was killed run out, and retries become due.
+            test.advance(32 * SECOND).await;
+            test.advance(2 * SECOND).await;
+            if tasks <= 10_000 || passes % 20 == 0 {
+                compared += 1;
+                assert_eq!(by_queue(&other).await, recount(&mut database).await, "pass {passes}");
+            }
+            let left = open(&mut database, "ready").await
+                + open(&mut database, "inflight").await
+                + open(&mut database, "scheduled").await;
+            if left == 0 {
+                break;
+            }
+        }
+    }
+    assert_eq!(by_queue(&other).await, recount(&mut database).await, "before the last roll-up");
+    roll_up(&other).await;
+    assert_eq!(by_queue(&test.replica).await, recount(&mut database).await, "after it");
+    compare_times(&total(&test.replica).await, &mut database).await;
+    compared + 2
+}
+
+/// Means are exact, percentiles within 5 %.
+async fn compare_times(stats: &pb::Stats, database: &mut PgConnection) {
+    for (told, sql) in [
+        (
+            stats.run.unwrap(),
+            "select finished_at - started_at from result where state = 5
+             union all select finished_at - started_at from attempt",
+        ),
+        (
+            stats.wait.unwrap(),
+            "select r.started_at - t.run_at from result r join task t using (id)
+             where r.state = 5 and r.attempt = 1
+             union all select a.started_at - t.run_at from attempt a join task t using (id)
+             where a.number = 1",
+        ),
+    ] {
+        let text = format!(
+            "select count(*), avg(s)::float8,
+                    (percentile_disc(array[0.5, 0.95, 0.99]) within group (order by s))::float8[]
+             from (select extract(epoch from d) as s from ({sql}) as x (d)) y"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(text)).fetch_one(&mut *database).await.unwrap();
+        assert_eq!(i64::try_from(told.count).unwrap(), row.get::<i64, _>(0));
+        let length = |told: Option<prost_types::Duration>| {
+            Duration::try_from(told.unwrap()).unwrap().as_secs_f64()
+        };
+        assert!((length(told.mean) - row.get::<f64, _>(1)).abs() < 2e-6, "{told:?}");
+        let exact: Vec<f64> = row.get(2);
+        for (told, exact) in [told.p50, told.p95, told.p99].into_iter().zip(exact) {
+            let told = length(told);
+            assert!((told - exact).abs() <= exact * 0.05 + 2e-6, "{told} for {exact}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn statistics_equal_a_recount_at_any_moment_after_failures_retries_and_kills() {
+    statistics_equal_a_recount(2_000, 500).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes: run it by name when statistics have changed"]
+async fn statistics_equal_a_recount_of_100_000_tasks() {
+    let began = tokio::time::Instant::now();
+    let compared = statistics_equal_a_recount(100_000, 1_000).await;
+    println!("compared {compared} times, in {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_roll_up_that_is_killed_half_way_counts_nothing_and_the_next_one_everything() {
+    let test = TestServer::start().await;
+    for _ in 0..7 {
+        let id = test.submit(task()).await;
+        test.cancel(&id).await;
+    }
+    let mut database = test.database().await;
+    sqlx::raw_sql("begin; lock table statistic in exclusive mode")
+        .execute(&mut database)
+        .await
+        .unwrap();
+    let statistics = test.replica.app.engine().statistics.clone();
+    let mut rolling = tokio::task::JoinSet::new();
+    // A transaction of another test may keep it from counting for a while.
+    rolling.spawn(async move {
+        loop {
+            if let Err(error) = statistics.catch_up().await {
+                break error;
+            }
+        }
+    });
+    let mut killer = test.database().await;
+    loop {
+        let killed: bool = sqlx::query_scalar(
+            "select coalesce(bool_or(pg_terminate_backend(pid)), false) from pg_locks
+             where not granted and relation = 'statistic'::regclass
+               and database = (select oid from pg_database where datname = current_database())",
+        )
+        .fetch_one(&mut killer)
+        .await
+        .unwrap();
+        if killed {
+            break;
+        }
+    }
+    rolling.join_next().await.unwrap().unwrap();
+    sqlx::raw_sql("rollback").execute(&mut database).await.unwrap();
+    assert_eq!(total(&test.replica).await.cancelled, 7);
+    let mut counted = 0;
+    while counted < 7 {
+        counted += roll_up(&test.replica).await;
+    }
+    assert_eq!((counted, total(&test.replica).await.cancelled), (7, 7));
+    assert_eq!(roll_up(&test.replica).await, 0);
+}
+
+#[tokio::test]
+async fn of_two_replicas_that_roll_up_at_once_each_end_is_counted_by_one() {
+    let test = TestServer::start().await;
+    let other = test.another().await;
+    for round in 1..=5 {
+        for _ in 0..10 {
+            let id = test.submit(task()).await;
+            test.cancel(&id).await;
+        }
+        let mut counted = 0;
+        while counted < 10 {
+            let (a, b) = tokio::join!(roll_up(&test.replica), roll_up(&other));
+            counted += a + b;
+        }
+        assert_eq!((counted, total(&other).await.cancelled), (10, round * 10));
+    }
+}
+
+#[tokio::test]
+async fn statistics_are_told_by_step_and_dimension() {
+    let test = TestServer::start_at("2026-11-27T10:00:30Z".parse().unwrap()).await;
+    for (queue, kind, version) in [("a", "x", ""), ("a", "y", "v2"), ("b", "x", "")] {
+        let [queue, kind, version] = [queue, kind, version].map(str::to_owned);
+        let id = test.submit(pb::TaskSpec { queue, kind, version, ..Default::default() }).await;
+        test.advance(60 * SECOND).await;
+        test.cancel(&id).await;
+    }
+    use pb::StatsDimension::{Kind, Queue, Version};
+    for rolls_up in [false, true] {
+        if rolls_up {
+            roll_up(&test.replica).await;
+        }
+        let request = pb::QueryStatsRequest {
+            step: pb::StatsStep::Minute.into(),
+            group_by: [Queue, Kind, Version].map(Into::into).to_vec(),
+            ..Default::default()
+        };
+        let answer = ask(&test.replica, request).await;
+        let rows: Vec<_> = answer
+            .rows
+            .iter()
+            .map(|row| {
+                let start = row.start.unwrap().seconds - answer.rows[0].start.unwrap().seconds;
+                (start, &*row.queue, &*row.kind, &*row.version, row.stats.unwrap().cancelled)
+            })
+            .collect();
+        assert_eq!(
+            rows,
+            [(0, "a", "x", "", 1), (60, "a", "y", "v2", 1), (120, "b", "x", "", 1)],
+            "rolled up: {rolls_up}"
+        );
+        for (request, expected) in [
+            (pb::QueryStatsRequest { queue: "a".to_owned(), ..Default::default() }, 2),
+            (pb::QueryStatsRequest { kind: "x".to_owned(), ..Default::default() }, 2),
+            (pb::QueryStatsRequest { version: Some(String::new()), ..Default::default() }, 2),
+            (pb::QueryStatsRequest { version: Some("v2".to_owned()), ..Default::default() }, 1),
+            (pb::QueryStatsRequest { namespace: "else".to_owned(), ..Default::default() }, 0),
+        ] {
+            let answer = ask(&test.replica, request.clone()).await;
+            let told: u64 = answer.rows.iter().map(|row| row.stats.unwrap().cancelled).sum();
+            assert_eq!(told, expected, "{request:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn tasks_of_a_schedule_are_told_by_its_name_and_after_its_deletion_by_its_id() {
+    let test = TestServer::start().await;
+    let interval = pb::IntervalTrigger { every: seconds(60), ..Default::default() };
+    let trigger = pb::Trigger { trigger: Some(pb::trigger::Trigger::Interval(interval)) };
+    let overlap = pb::OverlapPolicy::Allow.into();
+    let spec = pb::ScheduleSpec {
+        times: Some(pb::ScheduleTimes { triggers: vec![trigger], ..Default::default() }),
+        task: Some(task()),
+        policies: Some(pb::SchedulePolicies { overlap, ..Default::default() }),
+        ..Default::default()
+    };
+    let request =
+        pb::ScheduleRequest { name: "each".to_owned(), spec: Some(spec), ..Default::default() };
+    test.schedules().schedule(request).await.unwrap();
+    assert_eq!(test.advance_through(120 * SECOND).await, 2);
+    test.submit(task()).await;
+    let mut worker = Worker::connect(&test.replica, 3).await;
+    let mut held = Vec::new();
+    while held.len() < 3 {
+        held.extend(worker.assigned().await);
+    }
+    for assigned in &held {
+        worker.succeed(assigned, "x").await;
+    }
+    let by_schedule = async || {
+        let group_by = vec![pb::StatsDimension::Schedule.into()];
+        let request = pb::QueryStatsRequest { group_by, ..Default::default() };
+        let answer = ask(&test.replica, request).await;
+        let rows = answer.rows.into_iter();
+        rows.map(|row| (row.schedule, row.stats.unwrap().succeeded)).collect::<Vec<_>>()
+    };
+    let expected = [(String::new(), 1), ("each".to_owned(), 2)];
+    assert_eq!(by_schedule().await, expected);
+    roll_up(&test.replica).await;
+    assert_eq!(by_schedule().await, expected);
+    let request = pb::QueryStatsRequest { schedule: "each".to_owned(), ..Default::default() };
+    assert_eq!(ask(&test.replica, request.clone()).await.rows[0].stats.unwrap().succeeded, 2);
+
+    let delete = pb::DeleteScheduleRequest { name: "each".to_owned(), ..Default::default() };
+    test.schedules().delete(delete).await.unwrap();
+    let rows = by_schedule().await;
+    assert!(uuid::Uuid::parse_str(&rows[1].0).is_ok() && rows[1].1 == 2, "{rows:?}");
+    let mut client = StatsServiceClient::new(test.replica.channel.clone());
+    let status = client.query(request).await.unwrap_err();
+    assert_eq!(reason(&status), "SCHEDULE_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn statistics_outlive_the_tasks_that_they_count_and_no_task_goes_before_it_is_counted() {
+    let test = TestServer::start().await;
+    let id = test.submit(task()).await;
+    test.cancel(&id).await;
+    let engine = test.replica.app.engine();
+    test.clock.advance(8 * DAY);
+    assert_eq!(engine.pruning.prune_once().await.unwrap(), 1);
+    let since = test.clock.now().as_second() - 10 * 86_400;
+    let since = Some(prost_types::Timestamp { seconds: since, nanos: 0 });
+    for (step, kept) in [
+        (pb::StatsStep::Minute, 0),
+        (pb::StatsStep::Hour, 1),
+        (pb::StatsStep::Day, 1),
+        (pb::StatsStep::Unspecified, 1),
+    ] {
+        engine.statistics.forget_once().await.unwrap();
+        let request = pb::QueryStatsRequest { since, step: step.into(), ..Default::default() };
+        let rows = ask(&test.replica, request).await.rows;
+        let told: u64 = rows.iter().map(|row| row.stats.unwrap().cancelled).sum();
+        assert_eq!(told, kept, "{step:?}");
+    }
+    let mut database = test.database().await;
+    let units: Vec<i16> = sqlx::query_scalar("select unit from statistic order by unit")
+        .fetch_all(&mut database)
+        .await
+        .unwrap();
+    assert_eq!(units, [2, 3]);
+}
+
+#[tokio::test]
+async fn unfinished_tasks_are_counted_by_state() {
+    let test = TestServer::start().await;
+    for n in 0..4 {
+        let queue = if n == 3 { "b" } else { "a" }.to_owned();
+        test.submit(pb::TaskSpec { queue, ..task() }).await;
+    }
+    let delayed = pb::TaskSpec { queue: "a".to_owned(), delay: seconds(60), ..task() };
+    test.submit(delayed).await;
+    test.advance(2 * SECOND).await;
+    let hello = pb::Hello { credit: 1, queues: vec!["a".to_owned()], ..Default::default() };
+    let mut worker = Worker::hello(&test.replica, hello).await;
+    worker.assigned().await;
+    let mut client = StatsServiceClient::new(test.replica.channel.clone());
+    let group_by = vec![pb::StatsDimension::Queue.into()];
+    let request = pb::CountUnfinishedRequest { group_by, ..Default::default() };
+    let rows = client.count_unfinished(request).await.unwrap().into_inner().rows;
+    let counts = |row: &pb::UnfinishedRow| (row.ready, row.running, row.scheduled, row.retrying);
+    assert_eq!(rows.iter().map(counts).collect::<Vec<_>>(), [(2, 1, 1, 0), (1, 0, 0, 0)]);
+    assert_eq!(rows[1].oldest_ready_age, seconds(2));
+    let all = client.count_unfinished(pb::CountUnfinishedRequest::default()).await.unwrap();
+    assert_eq!(all.into_inner().rows.iter().map(counts).collect::<Vec<_>>(), [(3, 1, 1, 0)]);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_question_is_said_by_field() {
+    let test = TestServer::start().await;
+    let mut client = StatsServiceClient::new(test.replica.channel.clone());
+    let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+    let twice = vec![pb::StatsDimension::Queue.into(); 2];
+    let request = pb::QueryStatsRequest {
+        queue: "not a queue".to_owned(),
+        since: time(100),
+        until: time(100),
+        step: 9,
+        group_by: twice,
+        ..Default::default()
+    };
+    let status = client.query(request).await.unwrap_err();
+    for field in ["queue", "until", "step", "group_by"] {
+        assert!(status.message().contains(field), "{field}: {}", status.message());
+    }
+    let group_by = vec![pb::StatsDimension::Schedule.into()];
+    let request = pb::CountUnfinishedRequest { group_by, ..Default::default() };
+    let status = client.count_unfinished(request).await.unwrap_err();
+    assert!(status.message().contains("group_by"), "{}", status.message());
+}
