@@ -6,6 +6,7 @@ mod support;
 
 mod access;
 mod access_process;
+mod bench;
 mod bloat;
 mod cancel;
 mod chaos;

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tonic::{
     Response, Status,
     service::interceptor::InterceptedService,
-    transport::{ClientTlsConfig, Endpoint},
+    transport::{Channel, ClientTlsConfig, Endpoint},
 };
 
 use crate::{
@@ -41,6 +41,8 @@ pub(crate) struct App {
     /// As it is sent, for programs that are started.
     token: Option<Secret>,
     pub(crate) server: String,
+    /// Whether somebody named the server; else it is the default.
+    pub(crate) is_server_given: bool,
     pub(crate) namespace: String,
     pub(crate) out: Output,
     /// As given on the command line.
@@ -52,7 +54,7 @@ impl App {
     ///
     /// # Errors
     /// The address is not one, or the API key cannot be read.
-    pub(crate) fn new(global: &Global) -> Result<Self, Failure> {
+    pub(crate) fn new(global: &Global, is_server_given: bool) -> Result<Self, Failure> {
         let token = token(global)?;
         let credentials = Credentials::bearer(token.as_ref().map(|Secret(text)| text.as_str()));
         let credentials = credentials.map_err(|error| Failure::usage(error.to_string()))?;
@@ -62,6 +64,7 @@ impl App {
             credentials,
             token,
             server: global.server.clone(),
+            is_server_given,
             namespace: global.namespace.clone(),
             out: Output::new(global.output, global.quiet, global.no_color),
             timeout: global.timeout.map(|length| length.0),
@@ -78,10 +81,24 @@ impl App {
             credentials: self.credentials.clone(),
             token: self.token.clone(),
             server: server.to_owned(),
+            is_server_given: true,
             namespace: self.namespace.clone(),
             out: self.out,
             timeout: self.timeout,
         })
+    }
+
+    /// How to connect to a server, for connections that are made otherwise.
+    ///
+    /// # Errors
+    /// The address is not one.
+    pub(crate) fn endpoint(&self, server: &str) -> Result<Endpoint, Failure> {
+        endpoint(server)
+    }
+
+    /// Calls over such a connection carry what those of this one carry.
+    pub(crate) fn over(&self, channel: Channel) -> Connection {
+        InterceptedService::new(channel, self.credentials.clone())
     }
 
     /// The connection, for services of others.
@@ -194,6 +211,10 @@ fn token(global: &Global) -> Result<Option<Secret>, Failure> {
 }
 
 fn connect(server: &str, credentials: &Credentials) -> Result<Connection, Failure> {
+    Ok(InterceptedService::new(endpoint(server)?.connect_lazy(), credentials.clone()))
+}
+
+fn endpoint(server: &str) -> Result<Endpoint, Failure> {
     let wrong = |error: tonic::transport::Error| {
         Failure::usage(format!("{server:?} is no address of a server: {error}"))
             .next("write it as http://HOST:PORT, or https://HOST:PORT for TLS")
@@ -208,10 +229,8 @@ fn connect(server: &str, credentials: &Credentials) -> Result<Connection, Failur
         endpoint = endpoint.tls_config(tls).map_err(wrong)?;
     }
     // Streams notice a connection that died silently by the pings that stay unanswered.
-    let channel = endpoint
+    Ok(endpoint
         .connect_timeout(Duration::from_secs(10))
         .http2_keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(20))
-        .connect_lazy();
-    Ok(InterceptedService::new(channel, credentials.clone()))
+        .keep_alive_timeout(Duration::from_secs(20)))
 }

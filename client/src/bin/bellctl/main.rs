@@ -23,20 +23,22 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
+use clap::{CommandFactory as _, FromArgMatches as _, parser::ValueSource};
 use tracing_subscriber::EnvFilter;
 
 use crate::{app::App, cli::Cli, exit::Exit, failure::Failure};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let is_server_given = matches.value_source("server") != Some(ValueSource::DefaultValue);
     show_logs();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return end(Err(Failure::from(error).context("starting"))),
     };
     let result = runtime.block_on(async {
-        let app = App::new(&cli.global)?;
+        let app = App::new(&cli.global, is_server_given)?;
         commands::run(&app, cli.command).await
     });
     // A blocking read of standard input must not hold the process.

@@ -33,10 +33,10 @@ impl Cpu {
 }
 
 /// Whose time is told apart.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Meter {
-    /// The server, if it runs on this machine and its process is known.
-    pub(super) server: Option<u64>,
+    /// The replicas that run on this machine, if their processes are known.
+    pub(super) servers: Vec<u64>,
     pub(super) workers: Vec<u64>,
 }
 
@@ -44,17 +44,18 @@ impl Meter {
     /// What has been spent so far.
     pub(super) fn read(&self) -> Cpu {
         let all = processes();
-        let of = |pid: u64| all.iter().find(|p| p.pid == pid).map(|p| p.seconds);
+        let of = |pid: u64| all.iter().find(|p| p.pid == pid).map(|p| p.own);
         let mut cpu = Cpu {
             client: of(u64::from(std::process::id())),
             workers: self.workers.iter().map(|pid| of(*pid)).sum(),
-            server: self.server.and_then(of),
+            server: self.servers.iter().map(|pid| of(*pid)).sum(),
             ..Cpu::default()
         };
-        if let Some(server) = self.server {
-            let is_root = |p: &&Process| p.is_postgres && p.parent == server;
-            cpu.postgres = all.iter().find(is_root).map(|root| tree(&all, root));
+        if self.servers.is_empty() {
+            cpu.server = None;
         }
+        let is_root = |p: &&Process| p.is_postgres && self.servers.contains(&p.parent);
+        cpu.postgres = all.iter().find(is_root).map(|root| tree(&all, root));
         let known = || Some(cpu.client? + cpu.workers? + cpu.server? + cpu.postgres?);
         cpu.other = known().and_then(|known| Some(machine()? - known));
         cpu
@@ -66,13 +67,15 @@ struct Process {
     pid: u64,
     parent: u64,
     is_postgres: bool,
-    /// Own time, and that of children that have ended.
-    seconds: f64,
+    /// Seconds of its own.
+    own: f64,
+    /// Seconds of its children that have ended.
+    ended: f64,
 }
 
 fn tree(all: &[Process], root: &Process) -> f64 {
     let children = all.iter().filter(|p| p.parent == root.pid && p.pid != root.pid);
-    root.seconds + children.map(|child| tree(all, child)).sum::<f64>()
+    root.own + root.ended + children.map(|child| tree(all, child)).sum::<f64>()
 }
 
 fn processes() -> Vec<Process> {
@@ -90,30 +93,17 @@ fn process(pid: u64) -> Option<Process> {
         pid,
         parent: fields.get(1)?.parse().ok()?,
         is_postgres: name.ends_with("(postgres"),
-        seconds: (ticks(11)? + ticks(12)? + ticks(13)? + ticks(14)?) / TICKS,
+        own: (ticks(11)? + ticks(12)?) / TICKS,
+        ended: (ticks(13)? + ticks(14)?) / TICKS,
     })
 }
 
 /// What the whole machine has worked: user, nice, system, irq and softirq of all cores.
-fn machine() -> Option<f64> {
+pub(super) fn machine() -> Option<f64> {
     let text = fs::read_to_string("/proc/stat").ok()?;
     let ticks: Vec<f64> =
         text.lines().next()?.split_whitespace().skip(1).filter_map(|n| n.parse().ok()).collect();
     Some([0, 1, 2, 5, 6].iter().map(|n| ticks.get(*n)).sum::<Option<f64>>()? / TICKS)
-}
-
-/// What machine this is.
-pub(super) fn facts() -> String {
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let model = model.map_or(std::env::consts::ARCH, |(_, model)| model.trim());
-    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let memory = memory.lines().find_map(|line| {
-        let kibibytes = line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?;
-        Some(format!(", {} GiB", kibibytes.parse::<u64>().ok()?.div_ceil(1 << 20)))
-    });
-    format!("{cores} cores, {model}{}", memory.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -122,9 +112,10 @@ mod tests {
 
     #[test]
     fn a_tree_is_a_process_with_everything_below_it() {
-        let process = |pid, parent, seconds| Process { pid, parent, is_postgres: true, seconds };
+        let process =
+            |pid, parent, own| Process { pid, parent, is_postgres: true, own, ended: 0.5 };
         let all = [process(1, 0, 8.0), process(2, 1, 1.0), process(3, 2, 2.0), process(4, 3, 4.0)];
-        assert!((tree(&all, &all[1]) - 7.0).abs() < 1e-9);
+        assert!((tree(&all, &all[1]) - 8.5).abs() < 1e-9);
     }
 
     #[test]

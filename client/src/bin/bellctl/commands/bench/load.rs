@@ -1,5 +1,6 @@
-//! The load of the throughput measurements: submitters in this process, each with a connection.
+//! What is submitted: by submitters in this process, spread over some connections.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bellringer_api::v1 as pb;
@@ -14,42 +15,51 @@ use tokio::time::sleep;
 use tonic::{Code, Status};
 
 use super::fleet::Fleet;
+use super::numbers::shares;
 use crate::{app::App, exit::Exit, failure::Failure};
 
 /// Connections that submit, each with one batch under way at a time.
-pub(super) const CONNECTIONS: u32 = 4;
+pub(super) const CONNECTIONS: usize = 4;
 /// Callers of unary Submit, spread over the connections.
-pub(super) const CALLERS: u32 = 256;
+const CALLERS: u32 = 256;
 /// Wait after a call that was refused because too much was waiting to be written.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// Makes a plain task something else. The number differs for each task of a batch, and starts at random.
+pub(super) type Shape = fn(&mut pb::SubmitBatchItem, u64);
+
 /// What is submitted, and where.
-pub(super) struct Load<'a> {
-    pub(super) app: &'a App,
+pub(super) struct Load {
+    pub(super) app: App,
     /// A queue of its own.
     pub(super) queue: String,
     batch: u32,
     /// Random, so that nothing on the way can make it smaller. The first eight bytes are zero.
     payload: Vec<u8>,
     connections: Vec<TaskServiceClient<Connection>>,
+    /// Tasks whose submission was begun by `pace`.
+    pub(super) offered: AtomicU64,
 }
 
-impl<'a> Load<'a> {
-    pub(super) fn new(app: &'a App, batch: u32, payload: u32) -> Result<Self, Failure> {
+impl Load {
+    pub(super) fn new(app: App, channels: Vec<Connection>, batch: u32, payload: u32) -> Self {
         let queue = format!("bench-{:08x}", rand::random::<u32>());
         let mut bytes = vec![0; usize::try_from(payload).unwrap_or(8)];
         rand::rng().fill_bytes(&mut bytes[8..]);
-        let connections = (0..CONNECTIONS)
-            .map(|_| Ok(app.at(&app.server)?.tasks()))
-            .collect::<Result<_, Failure>>()?;
-        Ok(Self { app, queue, batch, payload: bytes, connections })
+        let connections = channels.into_iter().map(TaskServiceClient::new).collect();
+        Self { app, queue, batch, payload: bytes, connections, offered: AtomicU64::new(0) }
+    }
+
+    /// The connections in turn, for ever.
+    pub(super) fn clients(&self) -> impl Iterator<Item = TaskServiceClient<Connection>> {
+        self.connections.iter().cycle().cloned()
     }
 
     /// A task; `due_at` in nanoseconds since 1970, or 0 if nobody wants to know.
-    fn task(&self, due_at: i64) -> pb::TaskSpec {
+    pub(super) fn item(&self, due_at: i64) -> pb::SubmitBatchItem {
         let mut data = self.payload.clone();
         data[..8].copy_from_slice(&due_at.to_le_bytes());
-        pb::TaskSpec {
+        let task = pb::TaskSpec {
             queue: self.queue.clone(),
             kind: "bench".to_owned(),
             payload: Some(pb::Payload {
@@ -57,15 +67,20 @@ impl<'a> Load<'a> {
                 content_type: String::new(),
             }),
             ..Default::default()
-        }
+        };
+        pb::SubmitBatchItem { task: Some(task), idempotency_key: String::new() }
     }
 
     pub(super) fn request(&self, due_at: i64) -> pb::SubmitRequest {
         pb::SubmitRequest {
             namespace: self.app.namespace.clone(),
-            task: Some(self.task(due_at)),
+            task: self.item(due_at).task,
             idempotency_key: String::new(),
         }
+    }
+
+    pub(super) fn batch_of(&self, items: Vec<pb::SubmitBatchItem>) -> pb::SubmitBatchRequest {
+        pb::SubmitBatchRequest { namespace: self.app.namespace.clone(), items, atomic: false }
     }
 
     /// Submits in batches while the workers run, until the last task is acknowledged as complete.
@@ -76,19 +91,29 @@ impl<'a> Load<'a> {
 
     /// Submits in batches, from every connection at once.
     pub(super) async fn preload(&self, tasks: u32) -> Result<(), Failure> {
+        self.submit(tasks, |_, _| ()).await
+    }
+
+    /// The same with tasks of another shape.
+    pub(super) async fn submit(&self, tasks: u32, shape: Shape) -> Result<(), Failure> {
         let mut submitters = JoinSet::new();
-        for (client, share) in self.connections.iter().zip(shares(tasks, CONNECTIONS)) {
-            let item =
-                pb::SubmitBatchItem { task: Some(self.task(0)), idempotency_key: String::new() };
-            let (mut client, batch) = (client.clone(), self.batch);
-            let namespace = self.app.namespace.clone();
+        let count = u32::try_from(self.connections.len()).unwrap_or(1);
+        for (mut client, share) in self.clients().zip(shares(tasks, count)) {
+            let (request, batch) = (self.batch_of(Vec::new()), self.batch);
+            let plain = self.item(0);
+            let mut number = u64::from(rand::random::<u32>()) << 32;
             submitters.spawn(async move {
                 let mut left = share;
                 while left > 0 {
                     let count = left.min(batch);
-                    let items = vec![item.clone(); usize::try_from(count).unwrap_or_default()];
-                    let namespace = namespace.clone();
-                    let request = pb::SubmitBatchRequest { namespace, items, atomic: false };
+                    let mut request = request.clone();
+                    request.items = (0..u64::from(count))
+                        .map(|n| {
+                            let mut item = plain.clone();
+                            shape(&mut item, number + n);
+                            item
+                        })
+                        .collect();
                     match client.submit_batch(request).await {
                         Ok(answer) => all_taken(answer.get_ref())?,
                         Err(status) => {
@@ -96,6 +121,7 @@ impl<'a> Load<'a> {
                             continue;
                         }
                     }
+                    number += u64::from(count);
                     left -= count;
                 }
                 Ok(())
@@ -107,8 +133,8 @@ impl<'a> Load<'a> {
     /// Submits one by one from many callers at once, until the last task is acknowledged as complete.
     pub(super) async fn unary(&self, fleet: &mut Fleet, tasks: u32) -> Result<(), Failure> {
         let mut callers = JoinSet::new();
-        for (client, share) in self.connections.iter().cycle().zip(shares(tasks, CALLERS)) {
-            let (mut client, request) = (client.clone(), self.request(0));
+        for (mut client, share) in self.clients().zip(shares(tasks, CALLERS)) {
+            let request = self.request(0);
             callers.spawn(async move {
                 let mut left = share;
                 while left > 0 {
@@ -132,40 +158,28 @@ impl<'a> Load<'a> {
         self.app.call(self.app.queues().pause(request)).await.map(drop)
     }
 
-    /// Leases from the queue again, until `tasks` are acknowledged as complete.
-    pub(super) async fn drain(&self, fleet: &mut Fleet, tasks: u32) -> Result<(), Failure> {
+    /// Leases from the queue again.
+    pub(super) async fn resume(&self) -> Result<(), Failure> {
         let (namespace, queue) = (self.app.namespace.clone(), self.queue.clone());
         let request = pb::ResumeQueueRequest { namespace, queue };
-        self.app.call(self.app.queues().resume(request)).await?;
+        self.app.call(self.app.queues().resume(request)).await.map(drop)
+    }
+
+    /// Leases from the queue again, until `tasks` are acknowledged as complete.
+    pub(super) async fn drain(&self, fleet: &mut Fleet, tasks: u32) -> Result<(), Failure> {
+        self.resume().await?;
         fleet.until(tasks).await?;
         Ok(())
     }
 
-    /// Lets the server forget the finished tasks as soon as it may, and the rest of them now.
-    pub(super) async fn clean_up(&self) -> Result<(), Failure> {
-        let name = || (self.app.namespace.clone(), self.queue.clone());
-        let (namespace, queue) = name();
-        let request = pb::PurgeQueueRequest { namespace, queue, confirm: true };
-        self.app.call(self.app.queues().purge(request)).await?;
-        let minute = Some(prost_types::Duration { seconds: 60, nanos: 0 });
-        let retention = Some(pb::Retention {
-            succeeded: minute,
-            failed: minute,
-            cancelled: minute,
-            expired: minute,
-        });
-        let (namespace, queue) = name();
-        let request = pb::SetRetentionRequest { namespace, queue, retention };
-        self.app.call(self.app.queues().set_retention(request)).await.map(drop)
+    pub(super) fn offered(&self) -> u64 {
+        self.offered.load(Ordering::Relaxed)
     }
 }
 
-/// `tasks` in `count` parts that differ by one at most.
-fn shares(tasks: u32, count: u32) -> impl Iterator<Item = u32> {
-    (0..count).map(move |n| tasks / count + u32::from(n < tasks % count))
-}
-
-fn all_taken(answer: &pb::SubmitBatchResponse) -> Result<(), Failure> {
+/// # Errors
+/// A task of the batch was refused.
+pub(super) fn all_taken(answer: &pb::SubmitBatchResponse) -> Result<(), Failure> {
     for result in &answer.results {
         if let Some(Answer::Error(error)) = &result.result {
             let reason = error.reason().as_str_name();
@@ -177,7 +191,7 @@ fn all_taken(answer: &pb::SubmitBatchResponse) -> Result<(), Failure> {
 }
 
 /// A server that is full is asked again; that costs the time that it costs.
-async fn wait_for_room(status: Status) -> Result<(), Failure> {
+pub(super) async fn wait_for_room(status: Status) -> Result<(), Failure> {
     if status.code() != Code::ResourceExhausted {
         return Err(status.into());
     }
@@ -185,20 +199,9 @@ async fn wait_for_room(status: Status) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn all_done(mut callers: JoinSet<Result<(), Failure>>) -> Result<(), Failure> {
+pub(super) async fn all_done(mut callers: JoinSet<Result<(), Failure>>) -> Result<(), Failure> {
     while let Some(ended) = callers.join_next().await {
         ended.map_err(|error| Failure::new(Exit::Other, error.to_string()))??;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shares_are_even_and_leave_nothing_out() {
-        assert_eq!(shares(10, 4).collect::<Vec<_>>(), [3, 3, 2, 2]);
-        assert_eq!(shares(3, 256).sum::<u32>(), 3);
-    }
 }

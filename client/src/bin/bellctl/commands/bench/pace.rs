@@ -1,80 +1,117 @@
-//! Latency at a fixed rate, open loop: calls are made when they are due, whether or not earlier ones have
+//! Load at a fixed rate, open loop: calls are made when they are due, whether or not earlier ones have
 //! been answered, and count from when they were due. A server that stalls is charged for all that it holds
 //! up.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tonic::Status;
 
-use super::fleet::Fleet;
-use super::load::Load;
+use super::load::{Load, all_taken, wait_for_room};
 use crate::{exit::Exit, failure::Failure, time};
 
-/// What was measured at one rate, in microseconds, sorted.
-pub(super) struct Latencies {
+/// How fast.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
     /// Tasks per second.
     pub(super) rate: u32,
+    /// Tasks of one call: one by Submit, more by SubmitBatch.
+    pub(super) per_call: u32,
+    pub(super) length: Duration,
+}
+
+/// What the callers saw, in microseconds.
+#[derive(Debug, Default)]
+pub(super) struct Offered {
     /// From when a call was due to when it was made: the error of the measurement.
     pub(super) late: Vec<u32>,
-    /// From when a call was due to its answer, which says that the task is durable.
+    /// From when a call was due to its answer, which says that the tasks are durable.
     pub(super) accepted: Vec<u32>,
-    /// From when a call was due to when a worker process had the task.
-    pub(super) started: Vec<u32>,
 }
 
-/// Submits at `rate` for `length`, and waits until everything is complete.
+impl Pace {
+    fn calls(self) -> u32 {
+        let tasks = u64::from(self.rate) * self.length.as_secs();
+        u32::try_from(tasks / u64::from(self.per_call)).unwrap_or(u32::MAX)
+    }
+
+    /// Tasks in all.
+    pub(super) fn tasks(self) -> u32 {
+        self.calls() * self.per_call
+    }
+
+    /// When a call is due, from the beginning.
+    fn due(self, call: u32) -> Duration {
+        let calls_per_second = f64::from(self.rate) / f64::from(self.per_call);
+        Duration::from_secs(1).mul_f64(f64::from(call) / calls_per_second)
+    }
+}
+
+/// Submits until all is accepted.
 ///
 /// # Errors
-/// A call failed, or the workers do not get on.
-pub(super) async fn measure(
-    load: &Load<'_>,
-    fleet: &mut Fleet,
-    rate: u32,
-    length: Duration,
-) -> Result<Latencies, Failure> {
-    let count = rate * u32::try_from(length.as_secs()).unwrap_or(1);
-    let submitting = submit(load, rate, count);
-    let ((mut late, mut accepted), mut started) = tokio::try_join!(submitting, fleet.until(count))?;
-    for values in [&mut late, &mut accepted, &mut started] {
-        values.sort_unstable();
-    }
-    Ok(Latencies { rate, late, accepted, started })
-}
-
-async fn submit(load: &Load<'_>, rate: u32, count: u32) -> Result<(Vec<u32>, Vec<u32>), Failure> {
+/// A call failed.
+pub(super) async fn offer(load: &Load, pace: Pace) -> Result<Offered, Failure> {
     let (begun, wall) = (Instant::now(), time::now().as_nanosecond());
     let (sender, mut dues) = mpsc::channel(1_024);
     let mut pacer = JoinSet::new();
     pacer.spawn_blocking(move || {
-        for n in 0..count {
-            let due = Duration::from_secs(1).mul_f64(f64::from(n) / f64::from(rate));
+        for call in 0..pace.calls() {
+            let due = pace.due(call);
             sleep_until(begun + due);
             if sender.blocking_send(due).is_err() {
                 return;
             }
         }
     });
-    let client = load.app.tasks();
     let mut calls = JoinSet::new();
-    let (mut late, mut accepted) = (Vec::new(), Vec::new());
+    let mut offered = Offered::default();
+    let mut clients = load.clients();
     while let Some(due) = dues.recv().await {
         let due_at = wall + i128::try_from(due.as_nanos()).unwrap_or_default();
-        let request = load.request(i64::try_from(due_at).unwrap_or_default());
-        let mut client = client.clone();
-        late.push(micros(begun + due));
-        calls.spawn(async move {
-            client.submit(request).await?;
-            Ok::<_, Status>(micros(begun + due))
-        });
+        let due_at = i64::try_from(due_at).unwrap_or_default();
+        let Some(mut client) = clients.next() else { break };
+        offered.late.push(micros(begun + due));
+        load.offered.fetch_add(pace.per_call.into(), Ordering::Relaxed);
+        if pace.per_call == 1 {
+            let request = load.request(due_at);
+            calls.spawn(async move {
+                while let Err(status) = client.submit(request.clone()).await {
+                    wait_for_room(status).await?;
+                }
+                Ok::<_, Failure>(micros(begun + due))
+            });
+        } else {
+            let item = load.item(due_at);
+            let items = vec![item; usize::try_from(pace.per_call).unwrap_or(1)];
+            let request = load.batch_of(items);
+            calls.spawn(async move {
+                loop {
+                    match client.submit_batch(request.clone()).await {
+                        Ok(answer) => all_taken(answer.get_ref())?,
+                        Err(status) => {
+                            wait_for_room(status).await?;
+                            continue;
+                        }
+                    }
+                    return Ok(micros(begun + due));
+                }
+            });
+        }
+        while let Some(ended) = calls.try_join_next() {
+            offered.accepted.push(answered(ended)?);
+        }
     }
     while let Some(ended) = calls.join_next().await {
-        let ended = ended.map_err(|error| Failure::new(Exit::Other, error.to_string()))?;
-        accepted.push(ended?);
+        offered.accepted.push(answered(ended)?);
     }
-    Ok((late, accepted))
+    Ok(offered)
+}
+
+fn answered(ended: Result<Result<u32, Failure>, tokio::task::JoinError>) -> Result<u32, Failure> {
+    ended.map_err(|error| Failure::new(Exit::Other, error.to_string()))?
 }
 
 /// The timer of the runtime has a grain of a millisecond, which would be charged to the server.
@@ -86,4 +123,18 @@ fn sleep_until(due: Instant) {
 /// Since `due`.
 fn micros(due: Instant) -> u32 {
     u32::try_from(due.elapsed().as_micros()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_due_evenly_and_make_the_rate() {
+        let pace = Pace { rate: 5_000, per_call: 10, length: Duration::from_secs(2) };
+        assert_eq!((pace.calls(), pace.tasks()), (1_000, 10_000));
+        assert_eq!(pace.due(500), Duration::from_secs(1));
+        let single = Pace { per_call: 1, ..pace };
+        assert_eq!((single.tasks(), single.due(1)), (10_000, Duration::from_micros(200)));
+    }
 }

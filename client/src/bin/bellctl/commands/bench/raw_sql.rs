@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use rand::Rng as _;
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection, Row, raw_sql};
-use tokio::time::sleep;
+use sqlx::{PgConnection, Row, raw_sql};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use super::database::{Database, failed};
+use super::numbers::Spread;
 use crate::failure::Failure;
 
 const SCHEMA: &str = "
@@ -59,11 +60,6 @@ select d.id, 2, d.attempt, u.r from unnest($1::uuid[], $2::bytea[]) u (id, r) jo
 
 const DROP: &str = "drop schema if exists bellringer_bench cascade";
 
-const FACTS: &str = "
-select 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1)
-    || ' (' || string_agg(name || '=' || current_setting(name), ', ' order by name) || ')'
-from pg_settings where name in ('fsync', 'synchronous_commit', 'shared_buffers', 'max_wal_size')";
-
 /// A schema of its own in the server's database, and the two connections.
 pub(super) struct RawSql {
     submitter: PgConnection,
@@ -77,11 +73,15 @@ impl RawSql {
     ///
     /// # Errors
     /// The database cannot be reached, or does not let us.
-    pub(super) async fn open(url: &str, batch: u32, payload: u32) -> Result<Self, Failure> {
-        let mut submitter = connect(url).await?;
+    pub(super) async fn open(
+        database: &Database,
+        batch: u32,
+        payload: u32,
+    ) -> Result<Self, Failure> {
+        let mut submitter = database.connect().await?;
         raw_sql(SCHEMA).execute(&mut submitter).await.map_err(failed)?;
         raw_sql(SETTINGS).execute(&mut submitter).await.map_err(failed)?;
-        let mut worker = connect(url).await?;
+        let mut worker = database.connect().await?;
         raw_sql(SETTINGS).execute(&mut worker).await.map_err(failed)?;
         let mut bytes = vec![0; usize::try_from(payload).unwrap_or_default()];
         rand::rng().fill_bytes(&mut bytes);
@@ -107,6 +107,20 @@ impl RawSql {
         submit(&mut self.submitter, tasks, self.batch, &self.payload).await
     }
 
+    /// How long one durable insert of one task takes, one after the other.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub(super) async fn round_trips(&mut self, count: u32) -> Result<Spread, Failure> {
+        let mut micros = Vec::new();
+        for _ in 0..count {
+            let begun = Instant::now();
+            submit(&mut self.submitter, 1, 1, &self.payload).await?;
+            micros.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
+        }
+        Ok(Spread::of(micros))
+    }
+
     /// Leases and completes alone.
     ///
     /// # Errors
@@ -120,25 +134,10 @@ impl RawSql {
 ///
 /// # Errors
 /// The database cannot be reached, or does not let us.
-pub(super) async fn clean_up(url: &str) -> Result<(), Failure> {
-    let mut connection = connect(url).await?;
+pub(super) async fn clean_up(database: &Database) -> Result<(), Failure> {
+    let mut connection = database.connect().await?;
     raw_sql(DROP).execute(&mut connection).await.map_err(failed)?;
     Ok(())
-}
-
-/// Version and settings that matter, for people.
-///
-/// # Errors
-/// The database cannot be reached.
-pub(super) async fn facts(url: &str) -> Result<String, Failure> {
-    let mut connection = connect(url).await?;
-    sqlx::query_scalar(FACTS).fetch_one(&mut connection).await.map_err(failed)
-}
-
-async fn connect(url: &str) -> Result<PgConnection, Failure> {
-    let options: PgConnectOptions = url.parse().map_err(failed)?;
-    let options = options.disable_statement_logging();
-    PgConnection::connect_with(&options).await.map_err(failed)
 }
 
 async fn submit(
@@ -181,10 +180,4 @@ async fn drain(connection: &mut PgConnection, tasks: u32, batch: u32) -> Result<
         done.execute(&mut *connection).await.map_err(failed)?;
     }
     Ok(())
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn failed(error: sqlx::Error) -> Failure {
-    Failure::usage(format!("raw SQL: {error}"))
-        .next("check --database-url; its user must be allowed to create a schema")
 }

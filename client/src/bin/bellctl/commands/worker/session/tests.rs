@@ -153,7 +153,7 @@ impl Test {
         });
         parts.spawn(async move {
             let cli = Cli::parse_from(["bellctl", "-q", "--server", &server, "version"]);
-            let app = App::new(&cli.global).unwrap();
+            let app = App::new(&cli.global, true).unwrap();
             let commands = [
                 ("quick", "echo '{\"ok\": true}'"),
                 ("slow", "exec sleep 60"),
