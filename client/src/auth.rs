@@ -1,4 +1,4 @@
-//! The token that goes with every call.
+//! What goes with every call: the token, and the trace context of the caller.
 
 use std::fmt;
 
@@ -7,10 +7,14 @@ use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
 use crate::error::Error;
+use crate::trace::Source;
 
-/// Adds the client's token, if it has one, to every call.
+/// Adds the client's token and the caller's trace context, if there are any, to every call.
 #[derive(Debug, Clone, Default)]
-pub struct Credentials(Option<AsciiMetadataValue>);
+pub struct Credentials {
+    token: Option<AsciiMetadataValue>,
+    pub(crate) trace: Source,
+}
 
 impl Credentials {
     /// Credentials with an API key or another bearer token; `None`: without.
@@ -24,8 +28,13 @@ impl Credentials {
 
 impl Interceptor for Credentials {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(token) = &self.0 {
+        if let Some(token) = &self.token {
             request.metadata_mut().insert("authorization", token.clone());
+        }
+        if let Some(context) = self.trace.current()
+            && let Ok(context) = AsciiMetadataValue::try_from(context)
+        {
+            request.metadata_mut().insert("traceparent", context);
         }
         Ok(request)
     }
@@ -45,12 +54,12 @@ impl TryFrom<Option<&Token>> for Credentials {
     type Error = Error;
 
     fn try_from(token: Option<&Token>) -> Result<Self, Error> {
-        let Some(Token(token)) = token else { return Ok(Self(None)) };
+        let Some(Token(token)) = token else { return Ok(Self::default()) };
         // The text of the error would show what is wrong with the token, and so the token.
         let wrong = |_| Error::Settings("the token must be visible ASCII characters".to_owned());
         let mut value = AsciiMetadataValue::try_from(format!("Bearer {token}")).map_err(wrong)?;
         value.set_sensitive(true);
-        Ok(Self(Some(value)))
+        Ok(Self { token: Some(value), trace: Source::default() })
     }
 }
 

@@ -14,6 +14,7 @@ use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 
 use crate::auth::{Credentials, Token};
 use crate::error::Error;
+use crate::trace::Source;
 
 /// Largest answer that is taken: a page of full tasks.
 const LARGEST_ANSWER: usize = 16 << 20;
@@ -36,6 +37,7 @@ pub struct Builder {
     addresses: String,
     namespace: String,
     token: Option<Token>,
+    trace: Source,
     connect_timeout: Duration,
     request_timeout: Duration,
     auto_idempotency: bool,
@@ -57,6 +59,7 @@ impl Client {
             addresses: addresses.into(),
             namespace: String::new(),
             token: None,
+            trace: Source::default(),
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(30),
             auto_idempotency: false,
@@ -121,6 +124,17 @@ impl Builder {
         self
     }
 
+    /// Asks `tell` at every call for the W3C `traceparent` that goes with it. Default: with the feature
+    /// `otel` the context of the current span, else none.
+    #[must_use]
+    pub fn trace_context(
+        mut self,
+        tell: impl Fn() -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.trace = Source::new(tell);
+        self
+    }
+
     /// Longest time to connect. Default: 5 s.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
@@ -170,7 +184,8 @@ impl Builder {
     }
 
     fn client(self, channel: Channel) -> Result<Client, Error> {
-        let credentials = Credentials::try_from(self.token.as_ref())?;
+        let mut credentials = Credentials::try_from(self.token.as_ref())?;
+        credentials.trace = self.trace;
         Ok(Client {
             connection: InterceptedService::new(channel, credentials),
             namespace: self.namespace,

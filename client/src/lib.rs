@@ -40,6 +40,13 @@
 //! idempotency key ([`NewTask::idempotency_key`], or [`ClientBuilder::auto_idempotency`] for all).
 //! Without one, [`Error::outcome_unknown`] tells whether the task may have been submitted.
 //!
+//! # Traces
+//!
+//! With the feature `otel`, and a subscriber of `tracing` with the layer of `tracing-opentelemetry`, calls
+//! carry the context of the current span, so that a task belongs to the trace of whoever submitted it,
+//! and handlers run in a span `task` of that trace. Without it [`ClientBuilder::trace_context`] says what
+//! goes with calls, and [`TaskContext::traceparent`] what came with a task.
+//!
 //! # Names of the protobuf
 //!
 //! Tasks, queues and filters are the generated types of [`api`]; [`from_payload`] and [`to_payload`]
@@ -67,6 +74,7 @@ mod stats;
 mod tasks;
 mod text;
 mod times;
+mod trace;
 mod wait;
 mod watch;
 mod worker;

@@ -18,6 +18,7 @@ use crate::metrics::{self, Metrics};
 use crate::rpc;
 use crate::store::{self, Store};
 use crate::supervise::Stage;
+use crate::telemetry::{self, Tracer};
 
 /// A running server.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub struct App {
     metrics_address: Option<SocketAddr>,
     engine: Arc<Engine>,
     store: Store,
+    tracer: Tracer,
     pause: Duration,
     grace: Duration,
     edge: Stage,
@@ -60,7 +62,8 @@ impl App {
         let mut loops = Stage::new("loops");
         let mut edge = Stage::new("edge");
         restore_clock(&store).await?;
-        let settings = engine_settings(config, address, &metrics)?;
+        let tracer = tracer(config, address)?;
+        let settings = engine_settings(config, address, &metrics, tracer.clone())?;
         let (database, counting) = (store.clone(), metrics.clone());
         let engine = Engine::start(database, settings, counting, &mut loops, &mut writers).await?;
         let keys_changed = engine.keys_changed.clone();
@@ -69,7 +72,7 @@ impl App {
         let serving = rpc::serve(
             engine.clone(),
             access,
-            rpc_settings(config),
+            rpc_settings(config, tracer.clone()),
             metrics.clone(),
             listener,
             edge.token(),
@@ -86,7 +89,18 @@ impl App {
         }
         tracing::info!(%address, "serving");
         let (pause, grace) = (config.server.shutdown_pause, config.server.shutdown_grace);
-        Ok(Self { address, metrics_address, engine, store, pause, grace, edge, loops, writers })
+        Ok(Self {
+            address,
+            metrics_address,
+            engine,
+            store,
+            tracer,
+            pause,
+            grace,
+            edge,
+            loops,
+            writers,
+        })
     }
 
     /// Where it listens.
@@ -136,7 +150,8 @@ impl App {
         drop(self.engine);
         self.writers.stop(grace.until(95)).await;
         // Somebody who was cut off may hold a connection for ever.
-        tokio::time::timeout(grace.until(98), self.store.close()).await.ok();
+        tokio::time::timeout(grace.until(97), self.store.close()).await.ok();
+        tokio::time::timeout(grace.until(98), self.tracer.stop()).await.ok();
         tracing::info!("stopped");
         fault.map_or(Ok(()), Err)
     }
@@ -190,17 +205,38 @@ fn statements() -> Vec<&'static str> {
     all.map(|(name, _)| *name).collect()
 }
 
-fn engine_settings(
-    config: &Config,
-    address: SocketAddr,
-    metrics: &Metrics,
-) -> anyhow::Result<engine::Settings> {
-    let name = match config.server.name.as_str() {
+/// Name of this replica, for people.
+fn replica_name(config: &Config, address: SocketAddr) -> String {
+    match config.server.name.as_str() {
         "" => {
             format!("{}:{}", rustix::system::uname().nodename().to_string_lossy(), address.port())
         }
         name => name.to_owned(),
-    };
+    }
+}
+
+fn tracer(config: &Config, address: SocketAddr) -> anyhow::Result<Tracer> {
+    let telemetry = &config.telemetry;
+    if telemetry.endpoint.is_empty() {
+        return Ok(Tracer::off());
+    }
+    let endpoint = crate::config::redacted(&telemetry.endpoint);
+    tracing::info!(endpoint, sampler = telemetry.sampler.name(), "sending traces");
+    Tracer::start(&telemetry::Settings {
+        endpoint: telemetry.endpoint.clone(),
+        sampler: telemetry.sampler,
+        ratio: telemetry.ratio,
+        replica: replica_name(config, address),
+    })
+}
+
+fn engine_settings(
+    config: &Config,
+    address: SocketAddr,
+    metrics: &Metrics,
+    tracer: Tracer,
+) -> anyhow::Result<engine::Settings> {
+    let name = replica_name(config, address);
     let leader = leader::Settings {
         url: config.direct_url()?,
         replica: name.clone(),
@@ -229,6 +265,8 @@ fn engine_settings(
         },
         idempotency: config.retention.idempotency,
         prune_interval: config.retention.prune_interval,
+        tracer,
+        link_after: config.telemetry.link_after,
         fires: config.retention.fires,
         statistics: engine::StatSettings {
             interval: config.statistics.roll_up_interval,
@@ -247,12 +285,13 @@ fn access_settings(config: &Config) -> access::Settings {
     }
 }
 
-fn rpc_settings(config: &Config) -> rpc::Settings {
+fn rpc_settings(config: &Config, tracer: Tracer) -> rpc::Settings {
     rpc::Settings {
         largest_payload: config.limits.payload,
         keepalive_interval: config.server.keepalive_interval,
         keepalive_timeout: config.server.keepalive_timeout,
         bookmark_interval: config.watch.bookmark_interval,
+        tracer,
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Floors, from the ground up; each imports only what is below it:
 //!
-//! 1. [`domain`] (pure rules), [`clock`], [`config`], [`batch`], [`supervise`], [`grace`]: know nothing of tasks'
-//!    storage or wires
+//! 1. [`domain`] (pure rules), [`clock`], [`config`], [`batch`], [`supervise`], [`grace`], [`telemetry`]:
+//!    know nothing of tasks' storage or wires
 //! 2. [`store`]: the only place with SQL
 //! 3. [`engine`]: what moves: submitting, dispatching, completing, watching, upkeep; [`access`]: who
 //!    calls, and what they may do
@@ -24,8 +24,10 @@ pub mod engine;
 pub mod grace;
 pub mod keys;
 pub mod leader;
+pub mod log;
 pub mod metrics;
 pub mod private_postgres;
 pub mod rpc;
 pub mod store;
 pub mod supervise;
+pub mod telemetry;

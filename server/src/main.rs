@@ -2,16 +2,15 @@
 
 #![forbid(unsafe_code)]
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use bellringer_server::cli::{Cli, Command, Source, write_manual};
-use bellringer_server::config::{Config, LogFormat};
-use bellringer_server::{access, app, dev, keys};
+use bellringer_server::config::Config;
+use bellringer_server::{access, app, dev, keys, log};
 use clap::Parser as _;
 use tokio::task::JoinSet;
-use tracing_subscriber::EnvFilter;
 
 /// The allocator of musl, with which the published programs are built, is slow with many threads.
 #[cfg(target_env = "musl")]
@@ -90,14 +89,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 /// Reads the settings and starts the log.
 fn start(source: &Source) -> anyhow::Result<Config> {
     let config = source.load()?;
-    let filter = EnvFilter::try_new(&config.log.level)
-        .map_err(|error| anyhow::anyhow!("log.level: {error}"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let log = log.with_ansi(std::io::stderr().is_terminal());
-    match config.log.format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
+    log::start(&config.log)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }

@@ -34,9 +34,11 @@ def is_told(name: str) -> bool:
     """Whether Prometheus, or the server, has a metric of that name."""
     if name == "up":
         return True
+    if name.startswith("process_"):
+        return name.removesuffix("_total") in TOLD
     short = name.removeprefix("bellringer_")
     return name.startswith("bellringer_") and any(
-        short.removesuffix(end) in TOLD for end in ("", "_total", "_bucket", "_sum", "_count")
+        short.removesuffix(end) in TOLD for end in ("", "_total", "_bucket", "_sum", "_count", "_info")
     )
 
 
@@ -101,6 +103,8 @@ class Monitoring(unittest.TestCase):
             self.assertIn(rule["labels"]["severity"], ("warning", "critical"))
             self.assertEqual(rule["labels"]["team"], "platform")
             self.assertLessEqual({"summary", "description"}, set(rule["annotations"]))
+            page = f"server/RUNBOOK.md#{rule['alert'].lower()}"
+            self.assertEqual(rule["annotations"]["runbook_url"], page)
 
     def test_alerts_can_be_left_out(self):
         self.assertNotIn("BellringerTwoLeaders", [rule["alert"] for rule in self.rules])

@@ -46,7 +46,7 @@ async fn every_statement_fits_the_schema() {
 }
 
 /// Statements whose plans are pinned, and whether they run on the connections for reading.
-const HOT: [(&str, bool); 23] = [
+const HOT: &[(&str, bool)] = &[
     ("tasks/submit", false),
     ("tasks/claim", false),
     ("tasks/claim_oldest", false),
@@ -68,6 +68,7 @@ const HOT: [(&str, bool); 23] = [
     ("watch/journal", true),
     ("tasks/list_unfinished", true),
     ("tasks/attempts", true),
+    ("traces/ended", true),
     ("upkeep/overdue_running", false),
     ("upkeep/overdue_waiting", false),
 ];
@@ -191,7 +192,7 @@ async fn plans(database: &mut PgConnection) -> Vec<(String, String)> {
     )
     .await;
     let mut plans = Vec::new();
-    for (name, is_read) in HOT {
+    for &(name, is_read) in HOT {
         let off = if is_read { ("hashjoin", "nestloop") } else { ("nestloop", "hashjoin") };
         let text = statements::ALL.iter().find(|(other, _)| *other == name).unwrap().1;
         let arguments = (1..30).take_while(|n| text.contains(&format!("${n}"))).count();

@@ -75,6 +75,14 @@ impl TaskFailure {
         Self(Kind::Failed { error, non_retryable, retry_after: None })
     }
 
+    /// The type of the error, if it is one.
+    pub(super) fn error_type(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::Failed { error, .. } => Some(&error.r#type),
+            Kind::Snoozed(_) | Kind::Released => None,
+        }
+    }
+
     /// What is reported: cut to what the server takes, so that it is never refused.
     pub(super) fn outcome(self) -> Outcome {
         match self.0 {

@@ -11,6 +11,7 @@ use bellringer_api::v1::attempt_report::Outcome;
 use futures_util::FutureExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::Instrument as _;
 
 use super::context::TaskContext;
 use super::failure::TaskFailure;
@@ -95,7 +96,19 @@ pub(super) async fn attempt(
         let message = format!("the worker has no handler for kind {}", context.kind());
         return Some(TaskFailure::retryable("NO_HANDLER", message).outcome());
     };
-    let work = AssertUnwindSafe(handler(context.clone(), payload)).catch_unwind();
+    let span = tracing::info_span!(
+        "task",
+        otel.name = format!("task {}", context.kind()),
+        otel.kind = "consumer",
+        task_id = context.task_id(),
+        attempt = context.attempt(),
+        kind = context.kind(),
+        otel.status_code = tracing::field::Empty,
+        "error.type" = tracing::field::Empty,
+    );
+    crate::trace::continue_from(&span, context.traceparent());
+    let work = handler(context.clone(), payload).instrument(span.clone());
+    let work = AssertUnwindSafe(work).catch_unwind();
     let out_of_time = async {
         match time_left {
             Some(left) => tokio::time::sleep(left).await,
@@ -111,6 +124,9 @@ pub(super) async fn attempt(
             Err(TaskFailure::retryable("CANCELLED", "the handler did not stop within its grace"))
         }
     };
+    if let Some(kind) = ended.as_ref().err().and_then(TaskFailure::error_type) {
+        span.record("otel.status_code", "ERROR").record("error.type", kind);
+    }
     match (ended, context.stop_reason()) {
         (Ok(result), _) => Some(Outcome::Succeeded(pb::Succeeded { result })),
         (Err(_), Some(pb::StopReason::Cancelled)) => Some(Outcome::Cancelled(pb::Cancelled {})),

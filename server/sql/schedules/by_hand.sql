@@ -1,7 +1,7 @@
 -- schedules/by_hand: writes down fires that a caller asked for and submits their tasks. A time that
 -- was skipped becomes one that fired; one that fired, is held back or is excluded stays as it is.
 -- $1 now, $2 schedule, $3 version, $4 cause, $5 idempotency key; one array element a fire: $6 nominal,
--- $7 due_at, $8 rule, $9 task.
+-- $7 due_at, $8 rule, $9 task, $10 trace context, null for the schedule's.
 with chosen as materialized (
     select s.id, s.namespace, s.name, s.version, s.lane, s.priority, s.payload, s.content_type,
            s.attempt_timeout_ms, s.total_timeout_ms, s.retry, s.task_labels, s.traceparent,
@@ -31,9 +31,10 @@ made as (
            c.attempt_timeout_ms, c.total_timeout_ms, c.retry,
            c.task_labels || jsonb_build_object('bellringer.schedule', c.name, 'bellringer.fire',
                to_char(e.nominal at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
-           c.traceparent, $5::text
+           coalesce(x.traceparent, c.traceparent), $5::text
     from entry e
     cross join chosen c
+    join unnest($9::uuid[], $10::text[]) as x (task, traceparent) on x.task = e.task
 ),
 queued as (
     insert into ready (lane, priority, run_at, id, namespace, attempt, tries, flags, timeout_ms,

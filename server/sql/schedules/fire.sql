@@ -4,7 +4,8 @@
 -- $1 now, $2 epoch, $3 holder; one array element a schedule: $4 id, $5 version, $6 state, $7 cursor,
 -- $8 latest due time, $9 next time, $10 when to look again, $11 next state; one an entry: $12 schedule,
 -- $13 nominal, $14 due_at, $15 outcome, $16 reason, $17 rule, $18 task; one a range: $19 schedule,
--- $20 first, $21 last, $22 count, $23 reason.
+-- $20 first, $21 last, $22 count, $23 reason; one an entry again: $24 trace context, null for the
+-- schedule's.
 with term as materialized (
     select l.epoch
     from leadership l
@@ -54,9 +55,10 @@ made as (
            d.total_timeout_ms, d.retry,
            d.task_labels || jsonb_build_object('bellringer.schedule', d.name, 'bellringer.fire',
                to_char(e.nominal at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
-           d.traceparent
+           coalesce(c.traceparent, d.traceparent)
     from entry e
     join due d on d.id = e.schedule
+    join unnest($18::uuid[], $24::text[]) as c (task, traceparent) on c.task = e.task
     where e.outcome = 1
 ),
 queued as (

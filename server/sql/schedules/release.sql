@@ -1,5 +1,6 @@
 -- schedules/release: submits the tasks of times that were held back. Guarded as schedules/fire is.
--- $1 now, $2 epoch, $3 holder; one array element a time: $4 schedule, $5 version, $6 nominal, $7 task.
+-- $1 now, $2 epoch, $3 holder; one array element a time: $4 schedule, $5 version, $6 nominal, $7 task,
+-- $8 trace context, null for the schedule's.
 with term as materialized (
     select l.epoch
     from leadership l
@@ -8,12 +9,13 @@ with term as materialized (
 ),
 held as materialized (
     select s.id, s.namespace, s.name, s.lane, s.priority, s.payload, s.content_type,
-           s.attempt_timeout_ms, s.total_timeout_ms, s.retry, s.task_labels, s.traceparent,
+           s.attempt_timeout_ms, s.total_timeout_ms, s.retry, s.task_labels,
+           coalesce(g.traceparent, s.traceparent) as traceparent,
            s.start_within_ms, t.epoch, g.nominal, g.task,
            coalesce($1::timestamptz, clock_timestamp()) as now
     from term t
-    cross join unnest($4::uuid[], $5::int8[], $6::timestamptz[], $7::uuid[])
-        as g (schedule, version, nominal, task)
+    cross join unnest($4::uuid[], $5::int8[], $6::timestamptz[], $7::uuid[], $8::text[])
+        as g (schedule, version, nominal, task, traceparent)
     join schedule s on s.id = g.schedule and s.version = g.version
     for update of s skip locked
 ),

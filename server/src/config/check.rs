@@ -48,6 +48,7 @@ impl Config {
         range("statistics.minutes", statistics.minutes, 3_600 * second, 366 * DAY);
         range("statistics.hours", statistics.hours, DAY, 3_650 * DAY);
         range("statistics.days", statistics.days, DAY, 3_650 * DAY);
+        range("telemetry.link_after", self.telemetry.link_after, Duration::ZERO, 3_653 * DAY);
         range("retention.fires", self.retention.fires, 7 * DAY, 3_650 * DAY);
         let kept = &self.retention;
         for (key, value) in [
@@ -101,6 +102,18 @@ impl Config {
             // What it is instead may be a password.
             problems
                 .push("store.url: must be postgres://user:password@host:port/database".to_owned());
+        }
+        if !(0.0..=1.0).contains(&self.telemetry.ratio) {
+            let ratio = self.telemetry.ratio;
+            problems.push(format!("telemetry.ratio: must be 0 to 1, is {ratio}"));
+        }
+        let endpoint = &self.telemetry.endpoint;
+        let schemes = ["http://", "https://"];
+        if !endpoint.is_empty() && !schemes.iter().any(|scheme| endpoint.starts_with(scheme)) {
+            problems.push(
+                "telemetry.endpoint: must be http://host:port or https://host:port, or empty"
+                    .to_owned(),
+            );
         }
         if let Err(error) = EnvFilter::try_new(&self.log.level) {
             problems.push(format!(

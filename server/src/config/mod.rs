@@ -3,6 +3,7 @@
 
 mod auth;
 mod check;
+mod opentelemetry;
 pub mod units;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use crate::telemetry::Sampler;
 pub use auth::{Auth, Mechanism, Reflection};
 use units::{duration_text, read_address, read_duration, read_size};
 
@@ -39,6 +41,7 @@ pub struct Config {
     pub statistics: Statistics,
     pub watch: Watch,
     pub log: Log,
+    pub telemetry: Telemetry,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -162,6 +165,17 @@ pub struct Log {
     pub level: String,
 }
 
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented in config.default.toml")]
+pub struct Telemetry {
+    pub endpoint: String,
+    pub sampler: Sampler,
+    pub ratio: f64,
+    #[serde(deserialize_with = "read_duration")]
+    pub link_after: Duration,
+}
+
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -219,6 +233,8 @@ impl Config {
                 },
             }
         }
+        let environment: Vec<(String, String)> = environment.collect();
+        opentelemetry::overlay(&mut tree, &environment, &mut problems);
         for (name, value) in environment {
             set_from_environment(&mut tree, &name, value, &mut problems);
         }
@@ -308,6 +324,7 @@ fn set_from_environment(tree: &mut Table, name: &str, value: String, problems: &
             let parsed = match before {
                 Value::Integer(_) => value.parse().ok().map(Value::Integer),
                 Value::Boolean(_) => value.parse().ok().map(Value::Boolean),
+                Value::Float(_) => value.parse().ok().map(Value::Float),
                 _ => Some(Value::String(value)),
             };
             match parsed {
@@ -359,6 +376,7 @@ impl fmt::Display for Config {
             statistics,
             watch,
             log,
+            telemetry,
         } = self;
         let d = |duration: &Duration| format!("{:?}", duration_text(*duration));
         writeln!(f, "[server]")?;
@@ -417,7 +435,12 @@ impl fmt::Display for Config {
             LogFormat::Json => "json",
         };
         writeln!(f, "format = {format:?}")?;
-        writeln!(f, "level = {:?}", log.level)
+        writeln!(f, "level = {:?}", log.level)?;
+        writeln!(f, "\n[telemetry]")?;
+        writeln!(f, "endpoint = {:?}", redacted(&telemetry.endpoint))?;
+        writeln!(f, "sampler = {:?}", telemetry.sampler.name())?;
+        writeln!(f, "ratio = {:?}", telemetry.ratio)?;
+        writeln!(f, "link_after = {}", d(&telemetry.link_after))
     }
 }
 

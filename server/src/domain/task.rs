@@ -211,6 +211,18 @@ impl AttemptOutcome {
         self as i16
     }
 
+    /// The word for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Snoozed => "snoozed",
+            Self::Released => "released",
+            Self::LeaseExpired => "lease_expired",
+        }
+    }
+
     /// The outcome of a number in the database.
     pub fn from_code(code: i16) -> Option<Self> {
         use AttemptOutcome::{Cancelled, Failed, LeaseExpired, Released, Snoozed, Succeeded};

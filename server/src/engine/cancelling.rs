@@ -43,6 +43,8 @@ impl Cancelling {
             }
             let ended = changed.iter().filter(|row| row.state.is_final()).map(|row| row.lane);
             self.signals.meter.cancelled(ended);
+            let waiting = changed.iter().filter(|row| row.session.is_none());
+            self.signals.traces.ended_waiting(waiting.map(|row| row.id));
             self.signals.changed(changed.iter().map(|row| (row.id, row.lane, 0)));
             let task = self.reading.task(namespace, id, View::Basic).await?;
             if task.state.is_final() || task.cancel_requested {

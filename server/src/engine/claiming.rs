@@ -159,7 +159,7 @@ impl Dispatcher {
         for task in claimed {
             used[task.slot] = true;
             let session = &places[task.slot].session;
-            match self.assignment(task).await {
+            match self.assignment(session, task, signals).await {
                 Ok(assignment) => by_session
                     .entry(session.id)
                     .or_insert_with(|| (session.clone(), Vec::new()))
@@ -182,9 +182,17 @@ impl Dispatcher {
         }
     }
 
-    async fn assignment(&self, task: Claimed) -> Result<Assignment, (TaskId, super::Error)> {
+    async fn assignment(
+        &self,
+        session: &Session,
+        task: Claimed,
+        signals: &Signals,
+    ) -> Result<Assignment, (TaskId, super::Error)> {
         let lane = self.registry.lane_by_id(task.lane).await.map_err(|error| (task.id, error))?;
         let attempt = AttemptRef { task: task.id, attempt: task.attempt };
+        let (created_at, run_at) = (task.created_at, task.run_at);
+        let traceparent =
+            signals.traces.leased(session, attempt, task.traceparent, created_at, run_at);
         Ok(Assignment {
             task: attempt.task,
             attempt: attempt.attempt,
@@ -197,7 +205,7 @@ impl Dispatcher {
             deadline: task.deadline_at,
             created_at: task.created_at,
             labels: task.labels,
-            traceparent: task.traceparent,
+            traceparent,
             progress: task.progress,
             checkpoint: task.checkpoint,
         })

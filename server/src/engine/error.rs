@@ -149,6 +149,9 @@ impl From<Refused> for Error {
     }
 }
 
+/// Longest text of an error in the log, in bytes: the database may quote what it was sent.
+const LONGEST: usize = 1_000;
+
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -156,6 +159,10 @@ fn chain(error: &dyn std::error::Error) -> String {
         text.push_str(": ");
         text.push_str(&inner.to_string());
         cause = inner.source();
+    }
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push('…');
     }
     text
 }

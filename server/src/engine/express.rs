@@ -9,7 +9,7 @@ use super::pool::{Place, give_back};
 use super::session::Session;
 use super::signals::Signals;
 use crate::domain::task::Start;
-use crate::domain::{Assignment, SessionId, TaskId};
+use crate::domain::{Assignment, AttemptRef, SessionId, TaskId};
 use crate::store::{Leased, Slot, SubmitRow};
 
 /// Places for tasks that are about to be written: one for each row, or none.
@@ -61,11 +61,12 @@ impl Seats {
         let mut by_session: HashMap<SessionId, (Arc<Session>, Vec<Assignment>)> = HashMap::new();
         for task in leased {
             let Some((row, place)) = seated.remove(&task.id) else { continue };
+            let assignment = assignment(row, task, &place.session, signals);
             by_session
                 .entry(place.session.id)
                 .or_insert_with(|| (place.session, Vec::new()))
                 .1
-                .push(assignment(row, task));
+                .push(assignment);
         }
         for (session, mut tasks) in by_session.into_values() {
             tasks.sort_by_key(|task| task.task);
@@ -84,8 +85,16 @@ impl Seats {
     }
 }
 
-fn assignment(row: &SubmitRow, leased: &Leased) -> Assignment {
+fn assignment(
+    row: &SubmitRow,
+    leased: &Leased,
+    session: &Session,
+    signals: &Signals,
+) -> Assignment {
     let task = &row.task;
+    let attempt = AttemptRef { task: row.id, attempt: 1 };
+    let (traceparent, now) = (task.traceparent.clone(), leased.started_at);
+    let traceparent = signals.traces.leased(session, attempt, traceparent, now, now);
     Assignment {
         task: row.id,
         attempt: 1,
@@ -98,7 +107,7 @@ fn assignment(row: &SubmitRow, leased: &Leased) -> Assignment {
         deadline: leased.deadline_at,
         created_at: leased.started_at,
         labels: task.labels.clone(),
-        traceparent: task.traceparent.clone(),
+        traceparent,
         progress: None,
         checkpoint: bytes::Bytes::new(),
     }

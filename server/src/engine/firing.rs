@@ -107,6 +107,7 @@ impl Firing {
                 }
                 let moved = self.store.fire(lead, term(lead), &batch).await?;
                 progress += moved.moved;
+                self.trace(&batch, &moved);
                 batch.retain(|fired| moved.schedules.contains(&fired.id));
                 self.announce(lead, moved)?;
                 self.signals.meter.fired(&batch, self.store.clock().now());
@@ -154,9 +155,30 @@ impl Firing {
             }
         };
         let now = self.store.clock().now();
-        let tasks = account.entries.iter().map(|_| self.ids.task(now)).collect();
+        let tasks: Vec<TaskId> = account.entries.iter().map(|_| self.ids.task(now)).collect();
+        let traceparents = self.contexts(&tasks);
         let DueRow { id, version, state: was, cursor, .. } = row;
-        Some(Fired { id, version, was, cursor, account, tasks })
+        Some(Fired { id, version, was, cursor, account, tasks, traceparents })
+    }
+
+    fn contexts(&self, tasks: &[TaskId]) -> Vec<Option<String>> {
+        tasks.iter().map(|task| self.signals.traces.fires(*task)).collect()
+    }
+
+    /// The spans of fires that are durable.
+    fn trace(&self, fired: &[Fired], moved: &Moved) {
+        if !self.signals.traces.tracer.is_on() {
+            return;
+        }
+        let made: HashSet<TaskId> = moved.tasks.iter().map(|(task, _)| *task).collect();
+        for fired in fired {
+            for (entry, task) in fired.account.entries.iter().zip(&fired.tasks) {
+                if made.contains(task) {
+                    let schedule = fired.id.to_string();
+                    self.signals.traces.fired(*task, schedule, entry.nominal, entry.due);
+                }
+            }
+        }
     }
 
     fn plan(&self, row: &DueRow) -> Result<Plan, String> {
@@ -194,7 +216,13 @@ impl Firing {
         }
         let now = self.store.clock().now();
         let tasks: Vec<TaskId> = held.iter().map(|_| self.ids.task(now)).collect();
-        let moved = self.store.release(lead, term(lead), &held, &tasks).await?;
+        let contexts = self.contexts(&tasks);
+        let moved = self.store.release(lead, term(lead), &held, &tasks, &contexts).await?;
+        for ((schedule, _, nominal), task) in held.iter().zip(&tasks) {
+            if moved.tasks.iter().any(|(made, _)| made == task) {
+                self.signals.traces.fired(*task, schedule.to_string(), *nominal, now);
+            }
+        }
         let released = u64::try_from(moved.tasks.len()).unwrap_or_default();
         self.announce(lead, moved)?;
         self.signals.meter.metrics.schedules.fired("fired", "held_back", released);

@@ -29,6 +29,7 @@ mod settings;
 mod signals;
 mod statistics;
 mod submitter;
+mod traces;
 mod upkeep;
 mod vacuuming;
 mod watch_hub;
@@ -78,6 +79,7 @@ use replicas::Replicas;
 use reporter::Reporter;
 use signals::Signals;
 use submitter::Submitter;
+use traces::Traces;
 use vacuuming::Vacuuming;
 use watch_hub::WatchHub;
 
@@ -156,8 +158,19 @@ impl Engine {
             settings.poll_interval,
             settings.fair_share,
         ));
-        let signals =
-            Arc::new(Signals::new(dispatcher.clone(), hub.clone(), hints.clone(), meter.clone()));
+        let traces = Arc::new(Traces::new(
+            settings.tracer.clone(),
+            settings.link_after,
+            store.clone(),
+            registry.clone(),
+        ));
+        let signals = Arc::new(Signals::new(
+            dispatcher.clone(),
+            hub.clone(),
+            hints.clone(),
+            meter.clone(),
+            traces.clone(),
+        ));
         let (reporter, reporting) = Reporter::new(&store, signals.clone(), &settings);
         let reporter = Arc::new(reporter);
         let (submitter, submitting) = Submitter::new(
@@ -259,6 +272,7 @@ impl Engine {
         run!("observing", observing, run);
         run!("replicas", replicas, beat);
         run!("listening", replicas, listen);
+        run!("tracing", traces, run);
 
         Ok(Arc::new(Self {
             queues: Queues::new(store, registry, signals.clone()),
@@ -345,7 +359,7 @@ impl Engine {
         self.cancelling.cancel(namespace, id, reason).await
     }
 
-    /// Submits the work of a finished task once more.
+    /// Submits the work of a finished task once more, in the trace of the caller if there is one.
     ///
     /// # Errors
     /// If there is no such task, or it is not finished.
@@ -354,6 +368,7 @@ impl Engine {
         namespace: &Namespace,
         id: TaskId,
         idempotency_key: Option<String>,
+        caller: Option<String>,
     ) -> Result<Submitted, Error> {
         let task = self.get(namespace, id, View::Full).await?;
         if !task.state.is_final() {
@@ -366,6 +381,7 @@ impl Engine {
             unique_conflict: UniqueConflict::Refuse,
             idempotency_key,
             retry_of: Some(id),
+            traceparent: caller.or(task.spec.traceparent),
             ..task.spec
         };
         self.submit_one(again).await

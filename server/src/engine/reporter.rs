@@ -79,6 +79,8 @@ impl Reporter {
     /// Ends attempts that the server itself found to be over; answers with those that were held.
     pub async fn end(&self, ends: &[End]) -> Result<Vec<Ended>, Error> {
         let moved = self.writer.settle(ends).await?;
+        let attempts = moved.iter().map(|m| AttemptRef { task: m.id, attempt: m.attempt });
+        self.writer.signals.traces.ended(attempts);
         Ok(moved)
     }
 }

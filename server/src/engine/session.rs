@@ -1,11 +1,13 @@
 //! One connected worker.
 
+use std::collections::HashSet;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::outbox::Outbox;
-use crate::domain::{Hello, SessionId, limits};
+use crate::domain::{AttemptRef, Hello, SessionId, limits};
 
 /// A worker that can be given tasks.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub struct Session {
     pub outbox: Outbox,
     credit: Mutex<u32>,
     was_heard: AtomicBool,
+    /// Attempts whose spans are to be sent.
+    traced: Mutex<HashSet<AttemptRef>>,
 }
 
 impl Session {
@@ -32,6 +36,7 @@ impl Session {
             outbox: Outbox::default(),
             credit: Mutex::new(0),
             was_heard: AtomicBool::new(false),
+            traced: Mutex::default(),
         }
     }
 
@@ -69,6 +74,25 @@ impl Session {
     /// Notes that the worker was heard of.
     pub fn heard(&self) {
         self.was_heard.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes attempts that are traced.
+    pub(super) fn trace(&self, attempts: impl IntoIterator<Item = AttemptRef>) {
+        self.traced().extend(attempts);
+    }
+
+    /// Whether any attempt is traced.
+    pub(super) fn traces_any(&self) -> bool {
+        !self.traced().is_empty()
+    }
+
+    /// Forgets an attempt; answers with whether it was traced.
+    pub(super) fn end_trace(&self, attempt: AttemptRef) -> bool {
+        self.traced().remove(&attempt)
+    }
+
+    fn traced(&self) -> MutexGuard<'_, HashSet<AttemptRef>> {
+        self.traced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the worker was heard of since the last call.

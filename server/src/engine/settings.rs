@@ -44,6 +44,10 @@ pub struct Settings {
     pub statistics: super::StatSettings,
     /// How to lead.
     pub leader: crate::leader::Settings,
+    /// Where spans go.
+    pub tracer: crate::telemetry::Tracer,
+    /// Delay of a task from which its trace is linked to the submitter's instead of being a part of it.
+    pub link_after: Duration,
     /// How often old tasks are deleted.
     pub prune_interval: Duration,
 }

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use super::dispatcher::Dispatcher;
 use super::hints::Hints;
 use super::metering::Meter;
+use super::traces::Traces;
 use super::watch_hub::WatchHub;
 use crate::domain::TaskId;
 use crate::store::Ended;
@@ -22,6 +23,8 @@ pub struct Signals {
     promoter: Notify,
     /// Counts what is told here of tasks that were moved; others tell it the rest.
     pub(super) meter: Arc<Meter>,
+    /// Told what is to be traced.
+    pub(super) traces: Arc<Traces>,
 }
 
 impl Signals {
@@ -31,8 +34,9 @@ impl Signals {
         hub: Arc<WatchHub>,
         hints: Arc<Hints>,
         meter: Arc<Meter>,
+        traces: Arc<Traces>,
     ) -> Self {
-        Self { dispatcher, hub, hints, promoter: Notify::new(), meter }
+        Self { dispatcher, hub, hints, promoter: Notify::new(), meter, traces }
     }
 
     /// Tasks of these lanes became ready.

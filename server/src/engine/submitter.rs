@@ -215,6 +215,7 @@ impl Writer {
         self.signals.meter.submitted(submitted.iter().map(|row| row.lane));
         self.signals.meter.cancelled(replaced.iter().map(|(_, lane)| *lane));
         self.announce(&submitted, &[]);
+        self.signals.traces.ended_waiting(replaced.iter().map(|(task, _)| *task));
         self.signals.changed(replaced.iter().map(|(task, lane)| (*task, *lane, 0)));
         rows.iter()
             .zip(keyed)

@@ -121,6 +121,7 @@ impl Upkeep {
         });
         self.end(ends.collect()).await?;
         let waiting = self.store.end_overdue_waiting(BATCH).await?;
+        self.signals.traces.ended_waiting(waiting.iter().map(|task| task.id));
         self.signals.moved(&waiting);
         Ok(())
     }

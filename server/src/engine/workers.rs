@@ -103,6 +103,7 @@ impl Workers {
                 let stop = self.stop_for_cancel(*attempt);
                 session.outbox.push(|out| out.stops.push(stop));
             }
+            self.signals.traces.resumed(&session, moved.iter().map(|(attempt, _)| *attempt));
             if let Some(resumed) = resumed {
                 welcome.resumed = true;
                 let unknown = resumed.unknown.iter();
@@ -135,7 +136,11 @@ impl Workers {
             return Err(Error::LeaseLost(attempt));
         };
         let end = End { lease: lease(attempt, namespace, session), ending: report.ending };
+        let came = self.signals.traces.report_came();
         let acks = self.reporter.report(vec![end]).await;
+        if acks.iter().all(|ack| ack.result.is_ok()) {
+            self.signals.traces.reported_alone(attempt, came);
+        }
         acks.into_iter().next().map_or(Err(Error::OutcomeUnknown), |ack| ack.result)
     }
 
@@ -372,7 +377,11 @@ impl Connection {
                 ending: report.ending,
             })
             .collect();
-        workers.reporter.report(ends).await
+        let traces = &workers.signals.traces;
+        let came = traces.report_came();
+        let acks = workers.reporter.report(ends).await;
+        traces.reported(session, &acks, came);
+        acks
     }
 
     /// Writes the progress of attempts.

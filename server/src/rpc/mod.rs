@@ -2,6 +2,7 @@
 
 mod access_service;
 mod admin_service;
+mod call;
 mod caller;
 mod connected;
 mod convert;
@@ -42,6 +43,7 @@ use crate::leader::Role;
 use crate::metrics::Metrics;
 use access_service::AccessKeys;
 use admin_service::Admin;
+use call::CallLayer;
 use gate::Gate;
 use measure::MeasureLayer;
 pub use measure::methods;
@@ -77,6 +79,8 @@ pub struct Settings {
     pub keepalive_timeout: Duration,
     /// How often a silent watch is sent a resume token.
     pub bookmark_interval: Duration,
+    /// Where spans of calls go.
+    pub tracer: crate::telemetry::Tracer,
 }
 
 /// What every service holds.
@@ -122,7 +126,7 @@ pub async fn serve(
 }
 
 /// The layers before all services, the first one last.
-type Layers = Stack<Gate, Stack<MeasureLayer, Identity>>;
+type Layers = Stack<Gate, Stack<MeasureLayer, Stack<CallLayer, Identity>>>;
 
 fn router(
     context: Context,
@@ -139,6 +143,8 @@ fn router(
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     Ok(tonic::transport::Server::builder()
+        // The outermost: the others and the handlers log within its span.
+        .layer(CallLayer(context.settings.tracer.clone()))
         .layer(MeasureLayer(metrics.clone()))
         .http2_keepalive_interval(keepalive)
         .http2_keepalive_timeout(timeout)

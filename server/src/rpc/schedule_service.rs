@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tonic::{Request, Response, Status};
 
 use super::Context;
+use super::call::context_of;
 use super::caller::enter;
 use super::convert::fields::{key, labels, page_size, text};
 use super::convert::mask;
@@ -233,6 +234,7 @@ impl ScheduleService for Schedules {
         request: Request<pb::TriggerScheduleRequest>,
     ) -> Result<Response<pb::TriggerScheduleResponse>, Status> {
         use crate::domain::schedule::Overlap::{BufferAll, BufferOne};
+        let context = context_of(&request);
         let (caller, request) = enter(request)?;
         let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
@@ -246,7 +248,8 @@ impl ScheduleService for Schedules {
         let (Some((namespace, name)), Some(overlap), Some(key)) = (named, overlap, key) else {
             return Err(unread("name"));
         };
-        let done = self.0.engine.schedules.trigger(&namespace, &name, overlap, key).await?;
+        let done =
+            self.0.engine.schedules.trigger(&namespace, &name, overlap, key, context).await?;
         let (task_id, created) = (done.task.to_string(), done.created);
         Ok(Response::new(pb::TriggerScheduleResponse { task_id, created }))
     }

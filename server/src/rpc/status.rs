@@ -66,6 +66,9 @@ impl From<Error> for Status {
                 details.add_quota_failure_violation(*what, error.to_string());
             }
             Error::Internal { log_id } => {
+                // The cause was logged where it came up, perhaps for many calls at once; this line says
+                // which calls it was.
+                tracing::error!(log_id, "a call was answered INTERNAL");
                 tell("log_id", log_id.clone());
             }
             Error::KeyNotFound(id) => {

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+use super::call::context_of;
 use super::caller::enter;
 use super::convert::fields::{key, page_size, text, uuid, view};
 use super::convert::task::{Payloads, filter, new_task, pb_task, task_ref};
@@ -36,6 +37,7 @@ impl TaskService for Tasks {
         &self,
         request: Request<pb::SubmitRequest>,
     ) -> Result<Response<pb::SubmitResponse>, Status> {
+        let context = context_of(&request);
         let (caller, request) = enter(request)?;
         let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
@@ -49,7 +51,8 @@ impl TaskService for Tasks {
             self.0.settings.largest_payload,
         ));
         check.finish().map_err(invalid)?;
-        let task = task.ok_or_else(|| invalid(Violations::one("task", "cannot be read")))?;
+        let mut task = task.ok_or_else(|| invalid(Violations::one("task", "cannot be read")))?;
+        task.traceparent = task.traceparent.or(context);
         let submitted = self.0.engine.submit_one(task).await?;
         Ok(Response::new(pb_submitted(submitted)))
     }
@@ -58,6 +61,7 @@ impl TaskService for Tasks {
         &self,
         request: Request<pb::SubmitBatchRequest>,
     ) -> Result<Response<pb::SubmitBatchResponse>, Status> {
+        let context = context_of(&request);
         let (caller, request) = enter(request)?;
         let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
@@ -74,7 +78,10 @@ impl TaskService for Tasks {
         for (index, item) in request.items.into_iter().enumerate() {
             let field = format!("items[{index}].task");
             match new_task(&namespace, item.task, item.idempotency_key, &field, largest) {
-                Ok(task) => tasks.push(task),
+                Ok(mut task) => {
+                    task.traceparent = task.traceparent.or_else(|| context.clone());
+                    tasks.push(task);
+                }
                 Err(violations) if request.atomic => return Err(invalid(violations)),
                 Err(violations) => refused.push((index, Error::Invalid(violations))),
             }
@@ -168,13 +175,14 @@ impl TaskService for Tasks {
         &self,
         request: Request<pb::RetryTaskRequest>,
     ) -> Result<Response<pb::RetryTaskResponse>, Status> {
+        let context = context_of(&request);
         let (caller, request) = enter(request)?;
         let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
         let named = check.part(task_ref(namespace, &request.task_id));
         let key = check.field("idempotency_key", key(request.idempotency_key)).flatten();
         let (namespace, id) = checked(check, named)?;
-        let again = self.0.engine.retry(&namespace, id, key).await?;
+        let again = self.0.engine.retry(&namespace, id, key, context).await?;
         Ok(Response::new(pb::RetryTaskResponse {
             task_id: again.task.to_string(),
             created: again.created,

@@ -58,6 +58,8 @@ pub struct Fired {
     pub account: Account,
     /// Ids of the tasks, one for each entry, whether or not it fires.
     pub tasks: Vec<TaskId>,
+    /// Their trace contexts, instead of the schedule's.
+    pub traceparents: Vec<Option<String>>,
 }
 
 /// The term in which the leader writes.
@@ -198,6 +200,7 @@ impl Store {
                         .map(|(_, r)| i64::try_from(r.count).unwrap_or(i64::MAX))
                         .collect::<Vec<_>>(),
                     &ranges().map(|(_, r)| r.reason.code()).collect::<Vec<_>>(),
+                    &fired.iter().flat_map(|f| f.traceparents.iter()).collect::<Vec<_>>(),
                 ],
             )
             .await?;
@@ -227,6 +230,7 @@ impl Store {
         term: Term,
         held: &[(ScheduleId, i64, Timestamp)],
         tasks: &[TaskId],
+        traceparents: &[Option<String>],
     ) -> Result<Moved, LeadError> {
         let rows = lead
             .query(
@@ -239,6 +243,7 @@ impl Store {
                     &held.iter().map(|(_, version, _)| *version).collect::<Vec<_>>(),
                     &held.iter().map(|(_, _, nominal)| *nominal).collect::<Vec<_>>(),
                     &tasks.iter().map(|task| task.0).collect::<Vec<_>>(),
+                    &traceparents,
                 ],
             )
             .await?;

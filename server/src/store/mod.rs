@@ -22,6 +22,7 @@ mod statistics;
 mod stored_task;
 mod submit;
 mod tasks;
+mod traces;
 mod upkeep;
 mod watch;
 
@@ -53,6 +54,7 @@ pub use sessions::{LeaseRow, Resumed, SessionRow};
 pub use statistics::{RolledUp, StatKey, StatQuery};
 pub use submit::{Keyed, Leased, Row as SubmitRow};
 pub use tasks::{CancelRow, ListRows, TaskRow};
+pub use traces::EndedRow;
 pub use upkeep::Overdue;
 pub use watch::{Horizon, RevisionRow};
 

@@ -72,7 +72,7 @@ pub struct FiresQuery {
 }
 
 /// A fire that a caller asks for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ByHand {
     /// The time.
     pub nominal: Timestamp,
@@ -82,6 +82,8 @@ pub struct ByHand {
     pub rule: bellringer_schedule::Rule,
     /// The task to submit.
     pub task: TaskId,
+    /// Its trace context, instead of the schedule's.
+    pub traceparent: Option<String>,
 }
 
 /// What stands about the cluster.
@@ -318,6 +320,7 @@ impl Store {
             .bind(fires.iter().map(|fire| fire.due.to_sqlx()).collect::<Vec<_>>())
             .bind(fires.iter().map(|fire| fire.rule.code()).collect::<Vec<_>>())
             .bind(fires.iter().map(|fire| fire.task.0).collect::<Vec<_>>())
+            .bind(fires.iter().map(|fire| fire.traceparent.as_deref()).collect::<Vec<_>>())
             .fetch_all(&mut *tx)
             .await
             .map_err(Error::during)?;

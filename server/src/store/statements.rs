@@ -100,6 +100,7 @@ statements! {
     TASKS_UNIQUE_CLAIM = "tasks/unique_claim";
     TASKS_UNIQUE_HOLDER = "tasks/unique_holder";
     TASKS_UNIQUE_POINT = "tasks/unique_point";
+    TRACES_ENDED = "traces/ended";
     UPKEEP_BLOAT = "upkeep/bloat";
     UPKEEP_CANCELLED = "upkeep/cancelled";
     UPKEEP_END_SESSIONS = "upkeep/end_sessions";

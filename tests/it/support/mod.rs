@@ -2,6 +2,7 @@
 //! what they do with it.
 
 pub(crate) mod access;
+pub(crate) mod collector;
 pub(crate) mod guards;
 pub(crate) mod make;
 pub(crate) mod postgres;

@@ -17,6 +17,7 @@ use tonic::Status;
 use tonic::transport::Channel;
 use tonic_types::StatusExt as _;
 
+use super::collector::Collector;
 use super::postgres::fresh_database;
 use super::process::http_get;
 
@@ -35,7 +36,7 @@ pub(crate) struct TestServer {
 }
 
 impl Replica {
-    async fn start(url: &str, clock: Arc<dyn Clock>, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(url: &str, clock: Arc<dyn Clock>, settings: &[(&str, &str)]) -> Self {
         // Shown with a test that fails; the first one of the process sets it up.
         tracing_subscriber::fmt()
             .with_env_filter("warn,sqlx=off")
@@ -116,6 +117,15 @@ impl TestServer {
         let url = fresh_database().await;
         let clock = ManualClock::new(time);
         let replica = Replica::start(&url, Arc::new(clock.clone()), &[]).await;
+        Self { url, clock, replica, settings: Vec::new() }
+    }
+
+    /// A replica that sends traces to a collector.
+    pub(crate) async fn start_traced(collector: &Collector) -> Self {
+        let url = fresh_database().await;
+        let clock = ManualClock::new(SystemClock.now());
+        let settings = [("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint.as_str())];
+        let replica = Replica::start(&url, Arc::new(clock.clone()), &settings).await;
         Self { url, clock, replica, settings: Vec::new() }
     }
 

@@ -416,7 +416,8 @@ type TaskSpec struct {
 	UniqueKey string `protobuf:"bytes,13,opt,name=unique_key,json=uniqueKey,proto3" json:"unique_key,omitempty"`
 	// What to do when `unique_key` is held. Default: RETURN_EXISTING.
 	UniqueConflict UniqueConflictPolicy `protobuf:"varint,14,opt,name=unique_conflict,json=uniqueConflict,proto3,enum=bellringer.v1.UniqueConflictPolicy" json:"unique_conflict,omitempty"`
-	// W3C trace context, handed to the worker unchanged: a `traceparent` of 55 characters.
+	// W3C trace context: a `traceparent` of 55 characters. Empty: that of the call that submits the task,
+	// if its metadata has one. Of a schedule's task: a trace of its own, if the server records it.
 	Traceparent   string `protobuf:"bytes,15,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

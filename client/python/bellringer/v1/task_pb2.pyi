@@ -284,7 +284,9 @@ class TaskSpec(_message.Message):
     unique_conflict: Global___UniqueConflictPolicy.ValueType
     """What to do when `unique_key` is held. Default: RETURN_EXISTING."""
     traceparent: _builtins.str
-    """W3C trace context, handed to the worker unchanged: a `traceparent` of 55 characters."""
+    """W3C trace context: a `traceparent` of 55 characters. Empty: that of the call that submits the task,
+    if its metadata has one. Of a schedule's task: a trace of its own, if the server records it.
+    """
     @_builtins.property
     def payload(self) -> _payload_pb2.Payload:
         """Input of the handler. Default: none."""

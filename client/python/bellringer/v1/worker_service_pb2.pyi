@@ -604,7 +604,9 @@ class Assignment(_message.Message):
     version: _builtins.str
     """Version of the handler; empty: any."""
     traceparent: _builtins.str
-    """W3C trace context of the submitter."""
+    """W3C trace context to go on with: that of the attempt, if the server records the trace, else that of
+    the task; empty if there is none.
+    """
     checkpoint: _builtins.bytes
     """Last checkpoint of an earlier attempt; empty: none."""
     @_builtins.property

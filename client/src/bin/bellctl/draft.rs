@@ -113,7 +113,7 @@ impl Draft {
             retry: self.retry.into_policy(),
             unique_key: self.unique_key.unwrap_or_default(),
             unique_conflict: conflict(self.on_conflict).into(),
-            traceparent: self.traceparent.unwrap_or_default(),
+            traceparent: self.traceparent.or_else(of_environment).unwrap_or_default(),
         };
         Ok(SubmitBatchItem { task: Some(task), idempotency_key })
     }
@@ -193,6 +193,12 @@ fn conflict(policy: Option<OnConflict>) -> UniqueConflictPolicy {
         Some(OnConflict::Refuse) => UniqueConflictPolicy::Refuse,
         Some(OnConflict::Replace) => UniqueConflictPolicy::ReplaceWaiting,
     }
+}
+
+/// The context of the program that calls: a variable that is no context is nobody's mistake here.
+fn of_environment() -> Option<String> {
+    const LENGTH: usize = 55;
+    std::env::var("TRACEPARENT").ok().filter(|context| context.len() == LENGTH)
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub struct Backfilled {
 }
 
 impl Schedules {
-    /// Fires now, beside the times of the schedule.
+    /// Fires now, beside the times of the schedule, in the trace of the caller if there is one.
     ///
     /// # Errors
     /// If there is no such schedule, or no room by the overlap policy.
@@ -50,6 +50,7 @@ impl Schedules {
         name: &ScheduleName,
         overlap: Option<Overlap>,
         idempotency_key: Option<String>,
+        caller: Option<String>,
     ) -> Result<Submitted, Error> {
         for look in 0..LOOKS {
             let found = self.get(namespace, name).await?;
@@ -59,8 +60,14 @@ impl Schedules {
             let round = TimestampRound::new().smallest(Unit::Microsecond);
             let nominal = (now + later).round(round).unwrap_or(now);
             let task = self.new_task(now);
-            let fire =
-                ByHand { nominal, due: nominal, rule: bellringer_schedule::Rule::Plain, task };
+            let traces = &self.signals.traces;
+            let fire = ByHand {
+                nominal,
+                due: nominal,
+                rule: bellringer_schedule::Rule::Plain,
+                task,
+                traceparent: caller.clone().or_else(|| traces.fires(task)),
+            };
             let key = match &idempotency_key {
                 Some(key) => Some(self.keyed(&found, task, key).await?),
                 None => None,
@@ -90,6 +97,9 @@ impl Schedules {
                     return Ok(Submitted { task, created: false });
                 }
                 Some(ByHandAnswer::Fired(fired)) if !fired.is_empty() => {
+                    if caller.is_none() {
+                        self.signals.traces.fired(task, found.id.to_string(), nominal, nominal);
+                    }
                     self.announce(&found, fired.iter().map(|(_, task, _)| *task)).await?;
                     self.cancel(&found, &before).await;
                     return Ok(Submitted { task, created: true });
@@ -150,11 +160,15 @@ impl Schedules {
         for batch in fires.chunks(BATCH) {
             let by_hand: Vec<ByHand> = batch
                 .iter()
-                .map(|fire| ByHand {
-                    nominal: fire.nominal,
-                    due: fire.due,
-                    rule: fire.rule,
-                    task: self.new_task(now),
+                .map(|fire| {
+                    let task = self.new_task(now);
+                    ByHand {
+                        nominal: fire.nominal,
+                        due: fire.due,
+                        rule: fire.rule,
+                        task,
+                        traceparent: self.signals.traces.fires(task),
+                    }
                 })
                 .collect();
             let answer = self
@@ -169,6 +183,7 @@ impl Schedules {
                 let Some(fire) = batch.iter().find(|fire| fire.nominal == nominal) else {
                     continue;
                 };
+                self.signals.traces.fired(task, found.id.to_string(), nominal, now);
                 told.push(Fire {
                     outcome: Some(FireOutcome::Fired),
                     cause: FireCause::Backfill,

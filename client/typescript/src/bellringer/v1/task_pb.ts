@@ -190,7 +190,8 @@ export type TaskSpec = Message<"bellringer.v1.TaskSpec"> & {
   uniqueConflict: UniqueConflictPolicy;
 
   /**
-   * W3C trace context, handed to the worker unchanged: a `traceparent` of 55 characters.
+   * W3C trace context: a `traceparent` of 55 characters. Empty: that of the call that submits the task,
+   * if its metadata has one. Of a schedule's task: a trace of its own, if the server records it.
    *
    * @generated from field: string traceparent = 15;
    */

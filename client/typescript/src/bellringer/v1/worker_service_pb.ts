@@ -627,7 +627,8 @@ export type Assignment = Message<"bellringer.v1.Assignment"> & {
   labels: { [key: string]: string };
 
   /**
-   * W3C trace context of the submitter.
+   * W3C trace context to go on with: that of the attempt, if the server records the trace, else that of
+   * the task; empty if there is none.
    *
    * @generated from field: string traceparent = 12;
    */

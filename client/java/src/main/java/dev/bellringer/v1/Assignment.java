@@ -509,7 +509,8 @@ java.lang.String defaultValue) {
   private volatile java.lang.Object traceparent_ = "";
   /**
    * <pre>
-   * W3C trace context of the submitter.
+   * W3C trace context to go on with: that of the attempt, if the server records the trace, else that of
+   * the task; empty if there is none.
    * </pre>
    *
    * <code>string traceparent = 12;</code>
@@ -530,7 +531,8 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * W3C trace context of the submitter.
+   * W3C trace context to go on with: that of the attempt, if the server records the trace, else that of
+   * the task; empty if there is none.
    * </pre>
    *
    * <code>string traceparent = 12;</code>
@@ -2471,7 +2473,8 @@ java.lang.String defaultValue) {
     private java.lang.Object traceparent_ = "";
     /**
      * <pre>
-     * W3C trace context of the submitter.
+     * W3C trace context to go on with: that of the attempt, if the server records the trace, else that of
+     * the task; empty if there is none.
      * </pre>
      *
      * <code>string traceparent = 12;</code>
@@ -2491,7 +2494,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * W3C trace context of the submitter.
+     * W3C trace context to go on with: that of the attempt, if the server records the trace, else that of
+     * the task; empty if there is none.
      * </pre>
      *
      * <code>string traceparent = 12;</code>
@@ -2512,7 +2516,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * W3C trace context of the submitter.
+     * W3C trace context to go on with: that of the attempt, if the server records the trace, else that of
+     * the task; empty if there is none.
      * </pre>
      *
      * <code>string traceparent = 12;</code>
@@ -2529,7 +2534,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * W3C trace context of the submitter.
+     * W3C trace context to go on with: that of the attempt, if the server records the trace, else that of
+     * the task; empty if there is none.
      * </pre>
      *
      * <code>string traceparent = 12;</code>
@@ -2543,7 +2549,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * W3C trace context of the submitter.
+     * W3C trace context to go on with: that of the attempt, if the server records the trace, else that of
+     * the task; empty if there is none.
      * </pre>
      *
      * <code>string traceparent = 12;</code>

@@ -255,7 +255,8 @@ java.lang.String defaultValue);
 
   /**
    * <pre>
-   * W3C trace context of the submitter.
+   * W3C trace context to go on with: that of the attempt, if the server records the trace, else that of
+   * the task; empty if there is none.
    * </pre>
    *
    * <code>string traceparent = 12;</code>
@@ -264,7 +265,8 @@ java.lang.String defaultValue);
   java.lang.String getTraceparent();
   /**
    * <pre>
-   * W3C trace context of the submitter.
+   * W3C trace context to go on with: that of the attempt, if the server records the trace, else that of
+   * the task; empty if there is none.
    * </pre>
    *
    * <code>string traceparent = 12;</code>

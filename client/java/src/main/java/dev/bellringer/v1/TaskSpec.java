@@ -687,7 +687,8 @@ java.lang.String defaultValue) {
   private volatile java.lang.Object traceparent_ = "";
   /**
    * <pre>
-   * W3C trace context, handed to the worker unchanged: a `traceparent` of 55 characters.
+   * W3C trace context: a `traceparent` of 55 characters. Empty: that of the call that submits the task,
+   * if its metadata has one. Of a schedule's task: a trace of its own, if the server records it.
    * </pre>
    *
    * <code>string traceparent = 15;</code>
@@ -708,7 +709,8 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * W3C trace context, handed to the worker unchanged: a `traceparent` of 55 characters.
+   * W3C trace context: a `traceparent` of 55 characters. Empty: that of the call that submits the task,
+   * if its metadata has one. Of a schedule's task: a trace of its own, if the server records it.
    * </pre>
    *
    * <code>string traceparent = 15;</code>
@@ -3344,7 +3346,8 @@ java.lang.String defaultValue) {
     private java.lang.Object traceparent_ = "";
     /**
      * <pre>
-     * W3C trace context, handed to the worker unchanged: a `traceparent` of 55 characters.
+     * W3C trace context: a `traceparent` of 55 characters. Empty: that of the call that submits the task,
+     * if its metadata has one. Of a schedule's task: a trace of its own, if the server records it.
      * </pre>
      *
      * <code>string traceparent = 15;</code>
@@ -3364,7 +3367,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * W3C trace context, handed to the worker unchanged: a `traceparent` of 55 characters.
+     * W3C trace context: a `traceparent` of 55 characters. Empty: that of the call that submits the task,
+     * if its metadata has one. Of a schedule's task: a trace of its own, if the server records it.
      * </pre>
      *
      * <code>string traceparent = 15;</code>
@@ -3385,7 +3389,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * W3C trace context, handed to the worker unchanged: a `traceparent` of 55 characters.
+     * W3C trace context: a `traceparent` of 55 characters. Empty: that of the call that submits the task,
+     * if its metadata has one. Of a schedule's task: a trace of its own, if the server records it.
      * </pre>
      *
      * <code>string traceparent = 15;</code>
@@ -3402,7 +3407,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * W3C trace context, handed to the worker unchanged: a `traceparent` of 55 characters.
+     * W3C trace context: a `traceparent` of 55 characters. Empty: that of the call that submits the task,
+     * if its metadata has one. Of a schedule's task: a trace of its own, if the server records it.
      * </pre>
      *
      * <code>string traceparent = 15;</code>
@@ -3416,7 +3422,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * W3C trace context, handed to the worker unchanged: a `traceparent` of 55 characters.
+     * W3C trace context: a `traceparent` of 55 characters. Empty: that of the call that submits the task,
+     * if its metadata has one. Of a schedule's task: a trace of its own, if the server records it.
      * </pre>
      *
      * <code>string traceparent = 15;</code>

@@ -389,7 +389,8 @@ java.lang.String defaultValue);
 
   /**
    * <pre>
-   * W3C trace context, handed to the worker unchanged: a `traceparent` of 55 characters.
+   * W3C trace context: a `traceparent` of 55 characters. Empty: that of the call that submits the task,
+   * if its metadata has one. Of a schedule's task: a trace of its own, if the server records it.
    * </pre>
    *
    * <code>string traceparent = 15;</code>
@@ -398,7 +399,8 @@ java.lang.String defaultValue);
   java.lang.String getTraceparent();
   /**
    * <pre>
-   * W3C trace context, handed to the worker unchanged: a `traceparent` of 55 characters.
+   * W3C trace context: a `traceparent` of 55 characters. Empty: that of the call that submits the task,
+   * if its metadata has one. Of a schedule's task: a trace of its own, if the server records it.
    * </pre>
    *
    * <code>string traceparent = 15;</code>

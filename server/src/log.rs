@@ -1,0 +1,145 @@
+//! The log: one line for each event, to standard error, for people or as JSON.
+
+use std::io::{self, IsTerminal as _, Write};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::config::{Log, LogFormat};
+
+/// Starts the log of this process.
+///
+/// # Errors
+/// If the level is not one, or there is a log already.
+pub fn start(settings: &Log) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&settings.level)
+        .map_err(|error| anyhow::anyhow!("log.level: {error}"))?;
+    let has_colours = io::stderr().is_terminal();
+    let writer = OneLine { inner: io::stderr, has_colours };
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let log = log.with_ansi(has_colours);
+    match settings.format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().try_init(),
+    }
+    .map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))
+}
+
+/// Makes of each event one line: what somebody else wrote into a value must not look like an event of
+/// its own, or play with the terminal.
+#[derive(Debug, Clone)]
+struct OneLine<M> {
+    inner: M,
+    has_colours: bool,
+}
+
+impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for OneLine<M> {
+    type Writer = Line<M::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Line { inner: self.inner.make_writer(), has_colours: self.has_colours }
+    }
+}
+
+struct Line<W> {
+    inner: W,
+    has_colours: bool,
+}
+
+impl<W: Write> Write for Line<W> {
+    /// Events are written whole, each with the end of its line.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = event.strip_suffix(b"\n").unwrap_or(event);
+        let breaks_out = |at: &usize| {
+            text[*at].is_ascii_control() && !(self.has_colours && is_colour(&text[*at..]))
+        };
+        if (0..text.len()).any(|at| breaks_out(&at)) {
+            let mut line = Vec::with_capacity(text.len() + 16);
+            for (at, byte) in text.iter().enumerate() {
+                match breaks_out(&at) {
+                    true => line.extend(byte.escape_ascii()),
+                    false => line.push(*byte),
+                }
+            }
+            self.inner.write_all(&line)?;
+            self.inner.write_all(&event[text.len()..])?;
+        } else {
+            self.inner.write_all(event)?;
+        }
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Whether this begins with what changes the colour and nothing else.
+fn is_colour(text: &[u8]) -> bool {
+    let Some(rest) = text.strip_prefix(b"\x1b[") else { return false };
+    let end = rest.iter().position(|byte| !byte.is_ascii_digit() && *byte != b';');
+    end.is_some_and(|end| rest[end] == b'm')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Kept {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    /// What somebody would write who wants to forge a line.
+    const FORGED: &str = "x\r\n{\"level\":\"ERROR\"}\u{1b}[2J\u{7}";
+
+    fn logged(json: bool) -> String {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let inner = move || writer.clone();
+        let log = tracing_subscriber::fmt().with_writer(OneLine { inner, has_colours: false });
+        let event = || tracing::warn!(shown = %FORGED, told = FORGED, "{FORGED}");
+        match json {
+            true => tracing::subscriber::with_default(log.json().finish(), event),
+            false => tracing::subscriber::with_default(log.with_ansi(false).finish(), event),
+        }
+        kept.text()
+    }
+
+    #[test]
+    fn only_colours_reach_a_terminal() {
+        let kept = Kept::default();
+        let mut line = Line { inner: kept.clone(), has_colours: true };
+        line.write_all(b"\x1b[2m12:00\x1b[0m \x1b[2J\x1b]0;title\x07 \x1b[38;5;1mred\n").unwrap();
+        let told = "\u{1b}[2m12:00\u{1b}[0m \\x1b[2J\\x1b]0;title\\x07 \u{1b}[38;5;1mred\n";
+        assert_eq!(kept.text(), told);
+    }
+
+    #[test]
+    fn an_event_is_one_line_whatever_is_in_its_values() {
+        for json in [false, true] {
+            let text = logged(json);
+            assert_eq!(text.matches('\n').count(), 1, "{text}");
+            let line = text.strip_suffix('\n').unwrap();
+            assert!(!line.contains(char::is_control), "{line:?}");
+        }
+        let value: serde_json::Value = serde_json::from_str(&logged(true)).unwrap();
+        assert_eq!(value["fields"]["told"], FORGED);
+    }
+}
