@@ -282,6 +282,7 @@ fn access_settings(config: &Config) -> access::Settings {
     access::Settings {
         mechanisms: config.auth.mechanisms.clone(),
         reflection: config.auth.has_reflection(),
+        audit_kept: config.retention.audit,
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Floors, from the ground up; each imports only what is below it:
 //!
-//! 1. [`domain`] (pure rules), [`clock`], [`config`], [`batch`], [`supervise`], [`grace`], [`telemetry`]:
-//!    know nothing of tasks' storage or wires
+//! 1. [`domain`] (pure rules), [`act`], [`clock`], [`config`], [`batch`], [`supervise`], [`grace`],
+//!    [`telemetry`]: know nothing of tasks' storage or wires
 //! 2. [`store`]: the only place with SQL
 //! 3. [`engine`]: what moves: submitting, dispatching, completing, watching, upkeep; [`access`]: who
 //!    calls, and what they may do
@@ -13,6 +13,7 @@
 //! Start reading in `ARCHITECTURE.md` beside this crate.
 
 pub mod access;
+pub mod act;
 pub mod app;
 pub mod batch;
 pub mod cli;

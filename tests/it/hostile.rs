@@ -11,9 +11,9 @@ use prost_reflect::{
     Cardinality, DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor,
     MethodDescriptor, ReflectMessage as _, Value,
 };
-use tonic::client::Grpc;
+use tonic::client::{Grpc, GrpcService};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::transport::Channel;
+use tonic::codegen::{Body, StdError};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -195,7 +195,7 @@ fn map_value(field: &FieldDescriptor, text: String) -> Value {
 }
 
 /// A request that is right, for a method.
-fn base(method: &MethodDescriptor, ids: &[(&str, &str)]) -> DynamicMessage {
+pub(crate) fn base(method: &MethodDescriptor, ids: &[(&str, &str)]) -> DynamicMessage {
     let mut request = DynamicMessage::new(method.input());
     fill(&mut request, ids);
     // An empty `timeout` is one of zero: nothing waits for a task that nobody runs.
@@ -385,13 +385,22 @@ async fn messages_that_are_no_protobuf_fail_their_own_call_only() {
 }
 
 /// Calls any method with one request and takes its first answer.
-async fn call(
-    channel: &Channel,
+pub(crate) async fn call<C>(
+    channel: &C,
     method: &MethodDescriptor,
     requests: Vec<DynamicMessage>,
-) -> Result<Option<DynamicMessage>, Status> {
+) -> Result<Option<DynamicMessage>, Status>
+where
+    C: GrpcService<tonic::body::Body> + Clone,
+    C::Error: Into<StdError>,
+    C::ResponseBody: Body<Data = bytes::Bytes> + Send + 'static,
+    <C::ResponseBody as Body>::Error: Into<StdError> + Send,
+{
     let mut grpc = Grpc::new(channel.clone()).max_encoding_message_size(64 << 20);
-    grpc.ready().await.map_err(|error| Status::unknown(error.to_string()))?;
+    grpc.ready().await.map_err(|error| {
+        let error: StdError = error.into();
+        Status::unknown(error.to_string())
+    })?;
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
     let codec = DynamicCodec(method.output());
     let stream = tokio_stream::iter(requests);

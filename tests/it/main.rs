@@ -6,6 +6,7 @@ mod support;
 
 mod access;
 mod access_process;
+mod audit;
 mod bench;
 mod bloat;
 mod cancel;
@@ -35,5 +36,6 @@ mod sql_statements;
 mod statistics;
 mod stopping;
 mod submit;
+mod tenancy;
 mod traces;
 mod watch;

@@ -7,8 +7,10 @@ mod key;
 mod keys;
 pub mod permission;
 mod principal;
+mod refused;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -16,6 +18,7 @@ pub use key::NewKey;
 pub use keys::Keys;
 pub use permission::{Permission, Rule};
 pub use principal::{Identity, Principal, Queues};
+pub use refused::Refused;
 
 use crate::config::Mechanism;
 use crate::store::Store;
@@ -28,6 +31,8 @@ pub struct Settings {
     pub mechanisms: Vec<Mechanism>,
     /// Whether everybody may ask for the interface by reflection.
     pub reflection: bool,
+    /// How long events of the audit log are kept.
+    pub audit_kept: Duration,
 }
 
 /// Why a call is not let in.
@@ -45,6 +50,7 @@ pub struct Access {
     settings: Settings,
     keys: Arc<Keys>,
     anyone: Principal,
+    refused: Refused,
 }
 
 impl Access {
@@ -55,6 +61,12 @@ impl Access {
         keys_changed: Arc<Notify>,
         loops: &mut Stage,
     ) -> Arc<Self> {
+        let (refused, log) = refused::channel(store.clone(), settings.audit_kept);
+        let stop = loops.token();
+        loops.spawn("audit", async move {
+            log.run(stop).await;
+            Ok(())
+        });
         let keys = Arc::new(Keys::new(store, keys_changed));
         if settings.mechanisms.contains(&Mechanism::Keys) {
             let (following, stop) = (keys.clone(), loops.token());
@@ -63,7 +75,12 @@ impl Access {
                 Ok(())
             });
         }
-        Arc::new(Self { settings, keys, anyone: Principal::anyone() })
+        Arc::new(Self { settings, keys, anyone: Principal::anyone(), refused })
+    }
+
+    /// Where refused calls are written down.
+    pub fn refused(&self) -> &Refused {
+        &self.refused
     }
 
     /// Whether everybody may ask for the interface by reflection.

@@ -55,11 +55,35 @@ impl Permission {
         }
     }
 
+    /// Whether what it changes is written down in the audit log.
+    pub fn is_audited(&self) -> bool {
+        AUDITED.contains(&self.method)
+    }
+
     /// Whether a role is shown payloads and results by it.
     pub fn shows_payloads(&self, role: Role) -> bool {
         matches!(self.rule, Rule::Namespace { payloads, .. } if payloads.contains(&role))
     }
 }
+
+/// Methods whose changes are written down in the audit log, in the transaction of the change.
+pub const AUDITED: &[&str] = &[
+    "bellringer.v1.TaskService/Cancel",
+    "bellringer.v1.QueueService/Pause",
+    "bellringer.v1.QueueService/Resume",
+    "bellringer.v1.QueueService/Purge",
+    "bellringer.v1.QueueService/SetRetention",
+    "bellringer.v1.ScheduleService/Schedule",
+    "bellringer.v1.ScheduleService/Update",
+    "bellringer.v1.ScheduleService/Pause",
+    "bellringer.v1.ScheduleService/Resume",
+    "bellringer.v1.ScheduleService/Delete",
+    "bellringer.v1.ScheduleService/Trigger",
+    "bellringer.v1.ScheduleService/Backfill",
+    "bellringer.v1.AdminService/AdvanceClock",
+    "bellringer.v1.AccessService/CreateApiKey",
+    "bellringer.v1.AccessService/RevokeApiKey",
+];
 
 /// Those who see tasks.
 const READERS: &[Role] = &[Viewer, Submitter, SchedulerEditor, NsAdmin, Operator];
@@ -125,6 +149,7 @@ pub const TABLE: &[Permission] = &[
     namespace("bellringer.v1.AccessService/CreateApiKey", ADMINS, &[]),
     namespace("bellringer.v1.AccessService/ListApiKeys", ADMINS, &[]),
     namespace("bellringer.v1.AccessService/RevokeApiKey", ADMINS, &[]),
+    namespace("bellringer.v1.AccessService/ListAuditEvents", ADMINS, &[]),
     other("grpc.health.v1.Health/Check", Rule::Public),
     other("grpc.health.v1.Health/Watch", Rule::Public),
     other("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Rule::Reflection),

@@ -49,6 +49,7 @@ impl Config {
         range("statistics.hours", statistics.hours, DAY, 3_650 * DAY);
         range("statistics.days", statistics.days, DAY, 3_650 * DAY);
         range("telemetry.link_after", self.telemetry.link_after, Duration::ZERO, 3_653 * DAY);
+        range("retention.audit", self.retention.audit, DAY, 3_650 * DAY);
         range("retention.fires", self.retention.fires, 7 * DAY, 3_650 * DAY);
         let kept = &self.retention;
         for (key, value) in [

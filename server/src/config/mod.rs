@@ -129,6 +129,8 @@ pub struct Retention {
     #[serde(deserialize_with = "read_duration")]
     pub fires: Duration,
     #[serde(deserialize_with = "read_duration")]
+    pub audit: Duration,
+    #[serde(deserialize_with = "read_duration")]
     pub prune_interval: Duration,
 }
 
@@ -419,6 +421,7 @@ impl fmt::Display for Config {
         writeln!(f, "expired = {}", d(&retention.expired))?;
         writeln!(f, "idempotency = {}", d(&retention.idempotency))?;
         writeln!(f, "fires = {}", d(&retention.fires))?;
+        writeln!(f, "audit = {}", d(&retention.audit))?;
         writeln!(f, "prune_interval = {}", d(&retention.prune_interval))?;
         writeln!(f, "\n[statistics]")?;
         writeln!(f, "roll_up_interval = {}", d(&statistics.roll_up_interval))?;

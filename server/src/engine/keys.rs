@@ -1,10 +1,10 @@
-//! Making and ending API keys.
+//! API keys, and the log of who did what.
 
 use jiff::Timestamp;
 
 use super::{Engine, Error};
 use crate::domain::{Scope, limits};
-use crate::store::{KeyRow, NewKeyRow};
+use crate::store::{AuditQuery, AuditRow, KeyRow, NewKeyRow};
 
 impl Engine {
     /// Makes an API key.
@@ -40,5 +40,13 @@ impl Engine {
         self.keys_changed.notify_one();
         self.signals.keys();
         Ok(key)
+    }
+
+    /// Events of the audit log, newest first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn list_audit(&self, which: &AuditQuery<'_>) -> Result<Vec<AuditRow>, Error> {
+        Ok(self.reading.store().list_audit(which).await?)
     }
 }

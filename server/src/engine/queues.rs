@@ -99,7 +99,7 @@ impl Queues {
         }
         let mut purged = 0;
         loop {
-            let gone = self.store.purge(id, &lanes, PURGE_BATCH).await?;
+            let gone = self.store.purge(id, name.as_str(), &lanes, PURGE_BATCH).await?;
             self.signals.moved(&gone);
             purged += u64::try_from(gone.len()).unwrap_or_default();
             if gone.is_empty() {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tonic::{Request, Response, Status};
 
 use super::caller::enter;
-use super::convert::access::{pb_grant, pb_key, roles};
+use super::convert::access::{pb_event, pb_grant, pb_key, roles};
 use super::convert::fields::{page_size, text};
 use super::convert::time::{duration, pb_timestamp};
 use super::convert::worker::queues;
@@ -17,7 +17,7 @@ use super::{Context, page_token};
 use crate::access::NewKey;
 use crate::domain::{Checker, Grant, Role, Scope, Violations, limits};
 use crate::engine::Error;
-use crate::store::NewKeyRow;
+use crate::store::{AuditQuery, NewKeyRow};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -143,6 +143,56 @@ impl AccessService for AccessKeys {
         let key = key.ok_or(Error::KeyNotFound(id))?;
         Ok(Response::new(pb::RevokeApiKeyResponse { key: Some(pb_key(key)) }))
     }
+
+    async fn list_audit_events(
+        &self,
+        request: Request<pb::ListAuditEventsRequest>,
+    ) -> Result<Response<pb::ListAuditEventsResponse>, Status> {
+        let (caller, request) = enter(request)?;
+        let scope = caller.scope(&request.namespace)?;
+        let pb::ListAuditEventsRequest { namespace, principal, method, .. } = &request;
+        let query = format!("audit {namespace} {principal:?} {method:?}");
+        let mut check = Checker::default();
+        let scope = check.field("namespace", scope);
+        let size = check.field("page_size", page_size(request.page_size));
+        let principal = check.field("principal", text(principal.clone(), limits::KEY));
+        let method = check.field("method", text(method.clone(), limits::KEY));
+        let before = match request.page_token.as_str() {
+            "" => Some(None),
+            token => {
+                let last = page_token::decode(&query, token);
+                let wrong = |_| "must be a next_page_token as the server gave it".to_owned();
+                let last = last.and_then(|last| last.parse().map_err(wrong));
+                check.field("page_token", last.map(Some))
+            }
+        };
+        check.finish().map_err(invalid)?;
+        let (Some(scope), Some(size), Some(principal), Some(method), Some(before)) =
+            (scope, size, principal, method, before)
+        else {
+            return Err(unread("namespace"));
+        };
+        let which = AuditQuery {
+            namespace: Some(scope.as_str()).filter(|_| scope != Scope::Every),
+            before,
+            principal: maybe(&principal),
+            method: maybe(&method),
+            limit: size + 1,
+        };
+        let mut events = self.0.engine.list_audit(&which).await?;
+        let has_more = events.len() > size;
+        events.truncate(size);
+        let next_page_token = match events.last() {
+            Some(last) if has_more => page_token::encode(&query, &last.id.to_string()),
+            _ => String::new(),
+        };
+        let events = events.into_iter().map(pb_event).collect();
+        Ok(Response::new(pb::ListAuditEventsResponse { events, next_page_token }))
+    }
+}
+
+fn maybe(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 fn before(last: &str) -> Result<(Timestamp, String), String> {

@@ -1,12 +1,16 @@
 //! Who calls, as handlers see it. There is no other way from the text of a request to a namespace than
 //! through [`Caller`], so that no handler can forget to ask whether the caller may go there.
 
+use std::sync::Arc;
+
 use tonic::{Request, Status};
 
 use super::convert::task::Payloads;
-use crate::access::{Permission, Principal, Rule};
+use crate::access::{Permission, Principal, Refused, Rule};
+use crate::act::Act;
 use crate::domain::{Grant, Hello, Namespace, Scope};
 use crate::engine::Error;
+use crate::store::Decision;
 
 /// A namespace that the caller may go to, or what is wrong with the text of it.
 pub(crate) type Claim = Result<Namespace, String>;
@@ -16,6 +20,8 @@ pub(crate) type Claim = Result<Namespace, String>;
 pub(crate) struct Caller {
     principal: Principal,
     permission: &'static Permission,
+    act: Arc<Act>,
+    refused: Refused,
 }
 
 /// Takes a request apart.
@@ -29,8 +35,18 @@ pub(super) fn enter<T>(request: Request<T>) -> Result<(Caller, T), Status> {
 }
 
 impl Caller {
-    pub(super) fn new(principal: Principal, permission: &'static Permission) -> Self {
-        Self { principal, permission }
+    pub(super) fn new(
+        principal: Principal,
+        permission: &'static Permission,
+        act: Arc<Act>,
+        refused: Refused,
+    ) -> Self {
+        Self { principal, permission, act, refused }
+    }
+
+    /// What is written down with what this call changes; `None`: nothing is.
+    pub(super) fn act(&self) -> Option<Arc<Act>> {
+        self.permission.is_audited().then(|| self.act.clone())
     }
 
     /// Who it is.
@@ -81,7 +97,7 @@ impl Caller {
     pub(super) fn check_queues(&self, hello: &Hello) -> Result<(), Error> {
         let allowed = self.principal.queues(self.permission, &hello.namespace);
         let all = hello.queues.iter().all(|queue| allowed.contains(queue));
-        if all { Ok(()) } else { Err(Error::PermissionDenied) }
+        if all { Ok(()) } else { Err(self.denied()) }
     }
 
     /// Whether it is shown payloads and results of a namespace.
@@ -99,7 +115,7 @@ impl Caller {
     /// If it could not do all of that itself.
     pub(super) fn check_gift(&self, grants: &[Grant]) -> Result<(), Error> {
         let all = grants.iter().all(|grant| self.principal.could_give(grant));
-        if all { Ok(()) } else { Err(Error::PermissionDenied) }
+        if all { Ok(()) } else { Err(self.denied()) }
     }
 
     /// Waits until the caller is nobody any more: the credential was revoked, or has expired.
@@ -109,10 +125,13 @@ impl Caller {
     }
 
     fn may(&self, scope: &Scope) -> Result<(), Error> {
-        if self.principal.may(self.permission, scope) {
-            Ok(())
-        } else {
-            Err(Error::PermissionDenied)
-        }
+        // A stream may name one only once, and so may any other call.
+        self.act.namespace.set(scope.as_str().to_owned()).ok();
+        if self.principal.may(self.permission, scope) { Ok(()) } else { Err(self.denied()) }
+    }
+
+    fn denied(&self) -> Error {
+        self.refused.note(self.act.clone(), Decision::Denied);
+        Error::PermissionDenied
     }
 }

@@ -2,8 +2,9 @@
 //! and whether they may call this method at all. In which namespace they may is decided where the
 //! request is read, by the [`Caller`] that the gate leaves in the request.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use tonic::Status;
@@ -11,11 +12,14 @@ use tonic::body::Body;
 use tonic::codegen::Service;
 use tonic::codegen::http::header::AUTHORIZATION;
 use tonic::codegen::http::request::Parts;
-use tonic::codegen::http::{Request, Response};
+use tonic::codegen::http::{Extensions, Request, Response};
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 
 use super::caller::Caller;
 use crate::access::{Access, Permission, Principal, Refusal, Rule};
+use crate::act::Act;
 use crate::engine::Error;
+use crate::store::Decision;
 
 /// Puts the gate before services.
 #[derive(Debug, Clone)]
@@ -59,8 +63,14 @@ where
             match enter(&access, &head).await {
                 Ok(None) => {}
                 Ok(Some(caller)) => {
+                    let act = caller.act();
                     head.extensions.insert(caller.principal().clone());
                     head.extensions.insert(caller);
+                    let call = inner.call(Request::from_parts(head, body));
+                    return match act {
+                        Some(act) => crate::act::of(act, call).await,
+                        None => call.await,
+                    };
                 }
                 Err(status) => return Ok(status.into_http()),
             }
@@ -82,19 +92,38 @@ async fn enter(access: &Access, head: &Parts) -> Result<Option<Caller>, Status> 
     }
     let authorization: Vec<&[u8]> =
         head.headers.get_all(AUTHORIZATION).iter().map(|value| value.as_bytes()).collect();
-    let principal = access.authenticate(&authorization).await.map_err(|refusal| match refusal {
-        Refusal::Unauthenticated => Error::Unauthenticated,
-        Refusal::Unavailable => Error::StoreUnavailable,
-    })?;
+    let act = |principal: String| Act {
+        principal,
+        source: source(&head.extensions).map(|source| source.to_string()).unwrap_or_default(),
+        method: permission.map(|permission| permission.method).unwrap_or_default().to_owned(),
+        namespace: OnceLock::new(),
+    };
+    let principal = match access.authenticate(&authorization).await {
+        Ok(principal) => principal,
+        Err(Refusal::Unavailable) => return Err(Error::StoreUnavailable.into()),
+        Err(Refusal::Unauthenticated) => {
+            access.refused().note(Arc::new(act(String::new())), Decision::Unauthenticated);
+            return Err(Error::Unauthenticated.into());
+        }
+    };
     // Also one that is served: nobody comes to a method without an entry in the table.
     let permission = permission.ok_or_else(|| Status::unimplemented("there is no such method"))?;
+    let act = Arc::new(act(principal.name()));
     if !is_allowed(&principal, permission) {
+        access.refused().note(act, Decision::Denied);
         return Err(Error::PermissionDenied.into());
     }
-    Ok(Some(Caller::new(principal, permission)))
+    Ok(Some(Caller::new(principal, permission, act, access.refused().clone())))
 }
 
 fn is_allowed(principal: &Principal, permission: &Permission) -> bool {
     // What is public was let through above, unless a setting says that nobody may.
     !matches!(permission.rule, Rule::Public | Rule::Reflection) && principal.may_call(permission)
+}
+
+/// Where a call comes from.
+fn source(extensions: &Extensions) -> Option<SocketAddr> {
+    let plain = || extensions.get::<TcpConnectInfo>()?.remote_addr();
+    let tls = || extensions.get::<TlsConnectInfo<TcpConnectInfo>>()?.get_ref().remote_addr();
+    plain().or_else(tls)
 }

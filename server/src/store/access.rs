@@ -83,7 +83,7 @@ impl Store {
             .bind(new.created_by)
             .bind(new.expires_after.map(milliseconds))
             .bind(i64::try_from(most).unwrap_or(i64::MAX));
-        Ok(all(&self.hot_rows(statement).await?, key)?.into_iter().next())
+        Ok(all(&self.audited_rows(statement, new.id, false).await?, key)?.into_iter().next())
     }
 
     /// API keys of a scope, newest first, before the one that `before` names by the microsecond of its
@@ -108,7 +108,7 @@ impl Store {
     /// Revokes an API key of a scope; the key, or `None` if there is none.
     pub async fn revoke_key(&self, scope: &Scope, id: &str) -> Result<Option<KeyRow>, Error> {
         let statement = query(sql::ACCESS_REVOKE_KEY).bind(scope.as_str()).bind(id);
-        Ok(all(&self.hot_rows(statement).await?, key)?.into_iter().next())
+        Ok(all(&self.audited_rows(statement, id, false).await?, key)?.into_iter().next())
     }
 
     /// Writes down that API keys were used.

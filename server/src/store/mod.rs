@@ -2,6 +2,7 @@
 //! nothing; every statement carries its own condition.
 
 mod access;
+mod audit;
 mod bloat;
 mod claim;
 mod connections;
@@ -37,6 +38,7 @@ use sqlx::query::Query;
 use sqlx::{Connection as _, Execute as _, Postgres};
 
 pub use access::{KeyRow, NewKeyRow};
+pub use audit::{AuditQuery, AuditRow, Decision};
 pub use bloat::{Bloat, TableBloat};
 pub use claim::{Claim, Claimed, Pair, Slot};
 pub use error::Error;

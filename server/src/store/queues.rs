@@ -84,13 +84,13 @@ impl Store {
     pub async fn pause_queue(&self, namespace: i32, queue: &str, note: &str) -> Result<(), Error> {
         let statement =
             query(sql::QUEUES_PAUSE).bind(self.now()).bind(namespace).bind(queue).bind(note);
-        self.hot_rows(statement).await.map(drop)
+        self.audited_rows(statement, queue, true).await.map(drop)
     }
 
     /// Leases from a queue again; whether it exists.
     pub async fn resume_queue(&self, namespace: i32, queue: &str) -> Result<bool, Error> {
         let statement = query(sql::QUEUES_RESUME).bind(namespace).bind(queue);
-        Ok(!self.hot_rows(statement).await?.is_empty())
+        Ok(!self.audited_rows(statement, queue, false).await?.is_empty())
     }
 
     /// Sets how long finished tasks of a queue are kept.
@@ -107,7 +107,7 @@ impl Store {
             .bind(retention.failed.map(milliseconds))
             .bind(retention.cancelled.map(milliseconds))
             .bind(retention.expired.map(milliseconds));
-        self.hot_rows(statement).await.map(drop)
+        self.audited_rows(statement, queue, true).await.map(drop)
     }
 
     /// Counts the waiting tasks of lanes.
@@ -117,15 +117,16 @@ impl Store {
         Ok(counts.first().and_then(|count| u64::try_from(*count).ok()).unwrap_or_default())
     }
 
-    /// Cancels some waiting tasks of lanes; answers with them.
+    /// Cancels some waiting tasks of lanes, those of a queue; answers with them.
     pub async fn purge(
         &self,
         namespace: i32,
+        queue: &str,
         lanes: &[i32],
         limit: i64,
     ) -> Result<Vec<Ended>, Error> {
         let statement =
             query(sql::QUEUES_PURGE).bind(self.now()).bind(namespace).bind(lanes).bind(limit);
-        all(&self.hot_rows(statement).await?, ended)
+        all(&self.audited_rows(statement, queue, false).await?, ended)
     }
 }

@@ -172,7 +172,7 @@ impl Store {
                     .collect::<Vec<_>>(),
             )
             .bind(put.lost.iter().map(|range| range.reason.code()).collect::<Vec<_>>());
-        Ok(is_some(&self.hot_rows(statement).await?))
+        Ok(is_some(&self.audited_rows(statement, put.name.as_str(), false).await?))
     }
 
     /// One schedule.
@@ -214,13 +214,13 @@ impl Store {
             .bind(name)
             .bind(note)
             .bind(until.map(|time| time.to_sqlx()));
-        Ok(is_some(&self.hot_rows(statement).await?))
+        Ok(is_some(&self.audited_rows(statement, name, false).await?))
     }
 
     /// Ends a pause; false if the schedule has changed since it was read.
     pub async fn resume_schedule(
         &self,
-        id: ScheduleId,
+        (id, name): (ScheduleId, &str),
         version: i64,
         state: ScheduleState,
         next: Option<(Timestamp, Timestamp)>,
@@ -242,7 +242,7 @@ impl Store {
                     .collect::<Vec<_>>(),
             )
             .bind(ranges.iter().map(|range| range.reason.code()).collect::<Vec<_>>());
-        Ok(is_some(&self.hot_rows(statement).await?))
+        Ok(is_some(&self.audited_rows(statement, name, false).await?))
     }
 
     /// Removes a schedule and its ledger; false if there is none of this version.
@@ -253,7 +253,7 @@ impl Store {
         version: Option<i64>,
     ) -> Result<bool, Error> {
         let statement = query(sql::SCHEDULES_DELETE).bind(namespace).bind(name).bind(version);
-        Ok(is_some(&self.hot_rows(statement).await?))
+        Ok(is_some(&self.audited_rows(statement, name, false).await?))
     }
 
     /// The ledger, newest first.
@@ -289,7 +289,7 @@ impl Store {
     /// were, and when. `None`: the schedule has changed. With a key: a single fire.
     pub async fn fire_by_hand(
         &self,
-        id: ScheduleId,
+        (id, name): (ScheduleId, &str),
         version: i64,
         cause: FireCause,
         fires: &[ByHand],
@@ -334,6 +334,9 @@ impl Store {
             let task = get::<Option<Uuid>>(row, "task")?.map(TaskId);
             Ok(maybe_time(row, "nominal")?.zip(task).map(|(nominal, task)| (nominal, task, now)))
         })?;
+        if let Some(act) = crate::act::current() {
+            super::audit::write(&mut tx, &act, name).await?;
+        }
         tx.commit().await.map_err(Error::during)?;
         held.release();
         Ok(Some(ByHandAnswer::Fired(fired.into_iter().flatten().collect())))
@@ -404,7 +407,7 @@ impl Store {
     /// Keeps how far the clock was moved forward.
     pub async fn set_clock(&self, advanced: Duration) -> Result<(), Error> {
         let statement = query(sql::SCHEDULES_SET_CLOCK).bind(milliseconds(advanced));
-        self.hot_rows(statement).await.map(drop)
+        self.audited_rows(statement, "clock", true).await.map(drop)
     }
 }
 

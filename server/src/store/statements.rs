@@ -10,10 +10,13 @@ macro_rules! statements {
 }
 
 statements! {
+    ACCESS_AUDIT = "access/audit";
     ACCESS_CREATE_KEY = "access/create_key";
     ACCESS_KEYS = "access/keys";
     ACCESS_KEYS_USED = "access/keys_used";
+    ACCESS_LIST_AUDIT = "access/list_audit";
     ACCESS_LIST_KEYS = "access/list_keys";
+    ACCESS_PRUNE_AUDIT = "access/prune_audit";
     ACCESS_REVOKE_KEY = "access/revoke_key";
     HISTORY_CLEAN = "history/clean";
     HISTORY_CLOSE = "history/close";

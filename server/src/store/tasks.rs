@@ -171,10 +171,11 @@ impl Store {
         ids: &[TaskId],
         reason: &str,
     ) -> Result<Vec<CancelRow>, Error> {
+        let object = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let statement =
             query(sql::TASKS_CANCEL).bind(self.now()).bind(namespace).bind(ids).bind(reason);
-        all(&self.hot_rows(statement).await?, |row| {
+        all(&self.audited_rows(statement, &object, false).await?, |row| {
             Ok(CancelRow {
                 id: TaskId(get(row, "id")?),
                 lane: get(row, "lane")?,

@@ -92,6 +92,63 @@ func (Role) EnumDescriptor() ([]byte, []int) {
 	return file_bellringer_v1_access_service_proto_rawDescGZIP(), []int{0}
 }
 
+// What came of a call.
+type AuditDecision int32
+
+const (
+	// Never sent.
+	AuditDecision_AUDIT_DECISION_UNSPECIFIED AuditDecision = 0
+	// It was allowed, and changed something.
+	AuditDecision_AUDIT_DECISION_DONE AuditDecision = 1
+	// The caller may not do this, or not there.
+	AuditDecision_AUDIT_DECISION_DENIED AuditDecision = 2
+	// The caller had no credential that the server takes. Only seen with namespace `*`.
+	AuditDecision_AUDIT_DECISION_UNAUTHENTICATED AuditDecision = 3
+)
+
+// Enum value maps for AuditDecision.
+var (
+	AuditDecision_name = map[int32]string{
+		0: "AUDIT_DECISION_UNSPECIFIED",
+		1: "AUDIT_DECISION_DONE",
+		2: "AUDIT_DECISION_DENIED",
+		3: "AUDIT_DECISION_UNAUTHENTICATED",
+	}
+	AuditDecision_value = map[string]int32{
+		"AUDIT_DECISION_UNSPECIFIED":     0,
+		"AUDIT_DECISION_DONE":            1,
+		"AUDIT_DECISION_DENIED":          2,
+		"AUDIT_DECISION_UNAUTHENTICATED": 3,
+	}
+)
+
+func (x AuditDecision) Enum() *AuditDecision {
+	p := new(AuditDecision)
+	*p = x
+	return p
+}
+
+func (x AuditDecision) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AuditDecision) Descriptor() protoreflect.EnumDescriptor {
+	return file_bellringer_v1_access_service_proto_enumTypes[1].Descriptor()
+}
+
+func (AuditDecision) Type() protoreflect.EnumType {
+	return &file_bellringer_v1_access_service_proto_enumTypes[1]
+}
+
+func (x AuditDecision) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AuditDecision.Descriptor instead.
+func (AuditDecision) EnumDescriptor() ([]byte, []int) {
+	return file_bellringer_v1_access_service_proto_rawDescGZIP(), []int{1}
+}
+
 // A role and where it holds.
 type Grant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -752,6 +809,253 @@ func (x *RevokeApiKeyResponse) GetKey() *ApiKey {
 	return nil
 }
 
+// A call that changed something, or was refused. Of refused calls at most 100 a second are kept by each replica.
+type AuditEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Rises with time.
+	Id int64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// When, by real time.
+	At *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	// Who, as WhoAmI tells it; empty: not known.
+	Principal string `protobuf:"bytes,3,opt,name=principal,proto3" json:"principal,omitempty"`
+	// Address and port that the call came from.
+	Source string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
+	// Namespace; empty: the call was about the service, or was refused before it was read.
+	Namespace string `protobuf:"bytes,5,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// As `bellringer.v1.QueueService/Pause`.
+	Method string `protobuf:"bytes,6,opt,name=method,proto3" json:"method,omitempty"`
+	// What was changed: a task's id, or the name of a queue, schedule or key.
+	Object string `protobuf:"bytes,7,opt,name=object,proto3" json:"object,omitempty"`
+	// What came of it.
+	Decision      AuditDecision `protobuf:"varint,8,opt,name=decision,proto3,enum=bellringer.v1.AuditDecision" json:"decision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditEvent) Reset() {
+	*x = AuditEvent{}
+	mi := &file_bellringer_v1_access_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditEvent) ProtoMessage() {}
+
+func (x *AuditEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_bellringer_v1_access_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditEvent.ProtoReflect.Descriptor instead.
+func (*AuditEvent) Descriptor() ([]byte, []int) {
+	return file_bellringer_v1_access_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *AuditEvent) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *AuditEvent) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *AuditEvent) GetPrincipal() string {
+	if x != nil {
+		return x.Principal
+	}
+	return ""
+}
+
+func (x *AuditEvent) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *AuditEvent) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *AuditEvent) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *AuditEvent) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
+func (x *AuditEvent) GetDecision() AuditDecision {
+	if x != nil {
+		return x.Decision
+	}
+	return AuditDecision_AUDIT_DECISION_UNSPECIFIED
+}
+
+// Asks for events of the audit log.
+type ListAuditEventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Default: `default`. `*`: those of every namespace and of the service, which needs a caller with rights in
+	// every one.
+	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Range: 1 to 1000. Default: 100.
+	PageSize uint32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// `next_page_token` of the page before. Default: the first page.
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only of this caller. Up to 255 bytes. Default: of any.
+	Principal string `protobuf:"bytes,4,opt,name=principal,proto3" json:"principal,omitempty"`
+	// Only of this method, as `bellringer.v1.QueueService/Pause`. Up to 255 bytes. Default: of any.
+	Method        string `protobuf:"bytes,5,opt,name=method,proto3" json:"method,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAuditEventsRequest) Reset() {
+	*x = ListAuditEventsRequest{}
+	mi := &file_bellringer_v1_access_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAuditEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAuditEventsRequest) ProtoMessage() {}
+
+func (x *ListAuditEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bellringer_v1_access_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAuditEventsRequest.ProtoReflect.Descriptor instead.
+func (*ListAuditEventsRequest) Descriptor() ([]byte, []int) {
+	return file_bellringer_v1_access_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ListAuditEventsRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *ListAuditEventsRequest) GetPageSize() uint32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListAuditEventsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListAuditEventsRequest) GetPrincipal() string {
+	if x != nil {
+		return x.Principal
+	}
+	return ""
+}
+
+func (x *ListAuditEventsRequest) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+// One page of events.
+type ListAuditEventsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The events, newest first.
+	Events []*AuditEvent `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	// Where the next page begins; empty: there is none.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAuditEventsResponse) Reset() {
+	*x = ListAuditEventsResponse{}
+	mi := &file_bellringer_v1_access_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAuditEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAuditEventsResponse) ProtoMessage() {}
+
+func (x *ListAuditEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bellringer_v1_access_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAuditEventsResponse.ProtoReflect.Descriptor instead.
+func (*ListAuditEventsResponse) Descriptor() ([]byte, []int) {
+	return file_bellringer_v1_access_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListAuditEventsResponse) GetEvents() []*AuditEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *ListAuditEventsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 var File_bellringer_v1_access_service_proto protoreflect.FileDescriptor
 
 const file_bellringer_v1_access_service_proto_rawDesc = "" +
@@ -806,7 +1110,27 @@ const file_bellringer_v1_access_service_proto_rawDesc = "" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\"?\n" +
 	"\x14RevokeApiKeyResponse\x12'\n" +
-	"\x03key\x18\x01 \x01(\v2\x15.bellringer.v1.ApiKeyR\x03key*\x93\x01\n" +
+	"\x03key\x18\x01 \x01(\v2\x15.bellringer.v1.ApiKeyR\x03key\"\x86\x02\n" +
+	"\n" +
+	"AuditEvent\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1c\n" +
+	"\tprincipal\x18\x03 \x01(\tR\tprincipal\x12\x16\n" +
+	"\x06source\x18\x04 \x01(\tR\x06source\x12\x1c\n" +
+	"\tnamespace\x18\x05 \x01(\tR\tnamespace\x12\x16\n" +
+	"\x06method\x18\x06 \x01(\tR\x06method\x12\x16\n" +
+	"\x06object\x18\a \x01(\tR\x06object\x128\n" +
+	"\bdecision\x18\b \x01(\x0e2\x1c.bellringer.v1.AuditDecisionR\bdecision\"\xa8\x01\n" +
+	"\x16ListAuditEventsRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\rR\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\x12\x1c\n" +
+	"\tprincipal\x18\x04 \x01(\tR\tprincipal\x12\x16\n" +
+	"\x06method\x18\x05 \x01(\tR\x06method\"t\n" +
+	"\x17ListAuditEventsResponse\x121\n" +
+	"\x06events\x18\x01 \x03(\v2\x19.bellringer.v1.AuditEventR\x06events\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\x93\x01\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vROLE_VIEWER\x10\x01\x12\x12\n" +
@@ -814,12 +1138,18 @@ const file_bellringer_v1_access_service_proto_rawDesc = "" +
 	"\vROLE_WORKER\x10\x03\x12\x19\n" +
 	"\x15ROLE_SCHEDULER_EDITOR\x10\x04\x12\x11\n" +
 	"\rROLE_NS_ADMIN\x10\x05\x12\x11\n" +
-	"\rROLE_OPERATOR\x10\x062\xde\x02\n" +
+	"\rROLE_OPERATOR\x10\x06*\x87\x01\n" +
+	"\rAuditDecision\x12\x1e\n" +
+	"\x1aAUDIT_DECISION_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13AUDIT_DECISION_DONE\x10\x01\x12\x19\n" +
+	"\x15AUDIT_DECISION_DENIED\x10\x02\x12\"\n" +
+	"\x1eAUDIT_DECISION_UNAUTHENTICATED\x10\x032\xc0\x03\n" +
 	"\rAccessService\x12E\n" +
 	"\x06WhoAmI\x12\x1c.bellringer.v1.WhoAmIRequest\x1a\x1d.bellringer.v1.WhoAmIResponse\x12W\n" +
 	"\fCreateApiKey\x12\".bellringer.v1.CreateApiKeyRequest\x1a#.bellringer.v1.CreateApiKeyResponse\x12T\n" +
 	"\vListApiKeys\x12!.bellringer.v1.ListApiKeysRequest\x1a\".bellringer.v1.ListApiKeysResponse\x12W\n" +
-	"\fRevokeApiKey\x12\".bellringer.v1.RevokeApiKeyRequest\x1a#.bellringer.v1.RevokeApiKeyResponseBG\n" +
+	"\fRevokeApiKey\x12\".bellringer.v1.RevokeApiKeyRequest\x1a#.bellringer.v1.RevokeApiKeyResponse\x12`\n" +
+	"\x0fListAuditEvents\x12%.bellringer.v1.ListAuditEventsRequest\x1a&.bellringer.v1.ListAuditEventsResponseBG\n" +
 	"\x11dev.bellringer.v1P\x01Z0bellringer.dev/client/bellringer/v1;bellringerv1b\x06proto3"
 
 var (
@@ -834,50 +1164,59 @@ func file_bellringer_v1_access_service_proto_rawDescGZIP() []byte {
 	return file_bellringer_v1_access_service_proto_rawDescData
 }
 
-var file_bellringer_v1_access_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_bellringer_v1_access_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_bellringer_v1_access_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_bellringer_v1_access_service_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_bellringer_v1_access_service_proto_goTypes = []any{
-	(Role)(0),                     // 0: bellringer.v1.Role
-	(*Grant)(nil),                 // 1: bellringer.v1.Grant
-	(*WhoAmIRequest)(nil),         // 2: bellringer.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),        // 3: bellringer.v1.WhoAmIResponse
-	(*ApiKey)(nil),                // 4: bellringer.v1.ApiKey
-	(*CreateApiKeyRequest)(nil),   // 5: bellringer.v1.CreateApiKeyRequest
-	(*CreateApiKeyResponse)(nil),  // 6: bellringer.v1.CreateApiKeyResponse
-	(*ListApiKeysRequest)(nil),    // 7: bellringer.v1.ListApiKeysRequest
-	(*ListApiKeysResponse)(nil),   // 8: bellringer.v1.ListApiKeysResponse
-	(*RevokeApiKeyRequest)(nil),   // 9: bellringer.v1.RevokeApiKeyRequest
-	(*RevokeApiKeyResponse)(nil),  // 10: bellringer.v1.RevokeApiKeyResponse
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 12: google.protobuf.Duration
+	(Role)(0),                       // 0: bellringer.v1.Role
+	(AuditDecision)(0),              // 1: bellringer.v1.AuditDecision
+	(*Grant)(nil),                   // 2: bellringer.v1.Grant
+	(*WhoAmIRequest)(nil),           // 3: bellringer.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),          // 4: bellringer.v1.WhoAmIResponse
+	(*ApiKey)(nil),                  // 5: bellringer.v1.ApiKey
+	(*CreateApiKeyRequest)(nil),     // 6: bellringer.v1.CreateApiKeyRequest
+	(*CreateApiKeyResponse)(nil),    // 7: bellringer.v1.CreateApiKeyResponse
+	(*ListApiKeysRequest)(nil),      // 8: bellringer.v1.ListApiKeysRequest
+	(*ListApiKeysResponse)(nil),     // 9: bellringer.v1.ListApiKeysResponse
+	(*RevokeApiKeyRequest)(nil),     // 10: bellringer.v1.RevokeApiKeyRequest
+	(*RevokeApiKeyResponse)(nil),    // 11: bellringer.v1.RevokeApiKeyResponse
+	(*AuditEvent)(nil),              // 12: bellringer.v1.AuditEvent
+	(*ListAuditEventsRequest)(nil),  // 13: bellringer.v1.ListAuditEventsRequest
+	(*ListAuditEventsResponse)(nil), // 14: bellringer.v1.ListAuditEventsResponse
+	(*timestamppb.Timestamp)(nil),   // 15: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),     // 16: google.protobuf.Duration
 }
 var file_bellringer_v1_access_service_proto_depIdxs = []int32{
 	0,  // 0: bellringer.v1.Grant.role:type_name -> bellringer.v1.Role
-	1,  // 1: bellringer.v1.WhoAmIResponse.grants:type_name -> bellringer.v1.Grant
-	11, // 2: bellringer.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
+	2,  // 1: bellringer.v1.WhoAmIResponse.grants:type_name -> bellringer.v1.Grant
+	15, // 2: bellringer.v1.WhoAmIResponse.expires_at:type_name -> google.protobuf.Timestamp
 	0,  // 3: bellringer.v1.ApiKey.roles:type_name -> bellringer.v1.Role
-	11, // 4: bellringer.v1.ApiKey.created_at:type_name -> google.protobuf.Timestamp
-	11, // 5: bellringer.v1.ApiKey.expires_at:type_name -> google.protobuf.Timestamp
-	11, // 6: bellringer.v1.ApiKey.last_used_at:type_name -> google.protobuf.Timestamp
-	11, // 7: bellringer.v1.ApiKey.revoked_at:type_name -> google.protobuf.Timestamp
+	15, // 4: bellringer.v1.ApiKey.created_at:type_name -> google.protobuf.Timestamp
+	15, // 5: bellringer.v1.ApiKey.expires_at:type_name -> google.protobuf.Timestamp
+	15, // 6: bellringer.v1.ApiKey.last_used_at:type_name -> google.protobuf.Timestamp
+	15, // 7: bellringer.v1.ApiKey.revoked_at:type_name -> google.protobuf.Timestamp
 	0,  // 8: bellringer.v1.CreateApiKeyRequest.roles:type_name -> bellringer.v1.Role
-	12, // 9: bellringer.v1.CreateApiKeyRequest.expires_after:type_name -> google.protobuf.Duration
-	4,  // 10: bellringer.v1.CreateApiKeyResponse.key:type_name -> bellringer.v1.ApiKey
-	4,  // 11: bellringer.v1.ListApiKeysResponse.keys:type_name -> bellringer.v1.ApiKey
-	4,  // 12: bellringer.v1.RevokeApiKeyResponse.key:type_name -> bellringer.v1.ApiKey
-	2,  // 13: bellringer.v1.AccessService.WhoAmI:input_type -> bellringer.v1.WhoAmIRequest
-	5,  // 14: bellringer.v1.AccessService.CreateApiKey:input_type -> bellringer.v1.CreateApiKeyRequest
-	7,  // 15: bellringer.v1.AccessService.ListApiKeys:input_type -> bellringer.v1.ListApiKeysRequest
-	9,  // 16: bellringer.v1.AccessService.RevokeApiKey:input_type -> bellringer.v1.RevokeApiKeyRequest
-	3,  // 17: bellringer.v1.AccessService.WhoAmI:output_type -> bellringer.v1.WhoAmIResponse
-	6,  // 18: bellringer.v1.AccessService.CreateApiKey:output_type -> bellringer.v1.CreateApiKeyResponse
-	8,  // 19: bellringer.v1.AccessService.ListApiKeys:output_type -> bellringer.v1.ListApiKeysResponse
-	10, // 20: bellringer.v1.AccessService.RevokeApiKey:output_type -> bellringer.v1.RevokeApiKeyResponse
-	17, // [17:21] is the sub-list for method output_type
-	13, // [13:17] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	16, // 9: bellringer.v1.CreateApiKeyRequest.expires_after:type_name -> google.protobuf.Duration
+	5,  // 10: bellringer.v1.CreateApiKeyResponse.key:type_name -> bellringer.v1.ApiKey
+	5,  // 11: bellringer.v1.ListApiKeysResponse.keys:type_name -> bellringer.v1.ApiKey
+	5,  // 12: bellringer.v1.RevokeApiKeyResponse.key:type_name -> bellringer.v1.ApiKey
+	15, // 13: bellringer.v1.AuditEvent.at:type_name -> google.protobuf.Timestamp
+	1,  // 14: bellringer.v1.AuditEvent.decision:type_name -> bellringer.v1.AuditDecision
+	12, // 15: bellringer.v1.ListAuditEventsResponse.events:type_name -> bellringer.v1.AuditEvent
+	3,  // 16: bellringer.v1.AccessService.WhoAmI:input_type -> bellringer.v1.WhoAmIRequest
+	6,  // 17: bellringer.v1.AccessService.CreateApiKey:input_type -> bellringer.v1.CreateApiKeyRequest
+	8,  // 18: bellringer.v1.AccessService.ListApiKeys:input_type -> bellringer.v1.ListApiKeysRequest
+	10, // 19: bellringer.v1.AccessService.RevokeApiKey:input_type -> bellringer.v1.RevokeApiKeyRequest
+	13, // 20: bellringer.v1.AccessService.ListAuditEvents:input_type -> bellringer.v1.ListAuditEventsRequest
+	4,  // 21: bellringer.v1.AccessService.WhoAmI:output_type -> bellringer.v1.WhoAmIResponse
+	7,  // 22: bellringer.v1.AccessService.CreateApiKey:output_type -> bellringer.v1.CreateApiKeyResponse
+	9,  // 23: bellringer.v1.AccessService.ListApiKeys:output_type -> bellringer.v1.ListApiKeysResponse
+	11, // 24: bellringer.v1.AccessService.RevokeApiKey:output_type -> bellringer.v1.RevokeApiKeyResponse
+	14, // 25: bellringer.v1.AccessService.ListAuditEvents:output_type -> bellringer.v1.ListAuditEventsResponse
+	21, // [21:26] is the sub-list for method output_type
+	16, // [16:21] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_bellringer_v1_access_service_proto_init() }
@@ -890,8 +1229,8 @@ func file_bellringer_v1_access_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bellringer_v1_access_service_proto_rawDesc), len(file_bellringer_v1_access_service_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   10,
+			NumEnums:      2,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

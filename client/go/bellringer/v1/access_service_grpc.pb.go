@@ -19,10 +19,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AccessService_WhoAmI_FullMethodName       = "/bellringer.v1.AccessService/WhoAmI"
-	AccessService_CreateApiKey_FullMethodName = "/bellringer.v1.AccessService/CreateApiKey"
-	AccessService_ListApiKeys_FullMethodName  = "/bellringer.v1.AccessService/ListApiKeys"
-	AccessService_RevokeApiKey_FullMethodName = "/bellringer.v1.AccessService/RevokeApiKey"
+	AccessService_WhoAmI_FullMethodName          = "/bellringer.v1.AccessService/WhoAmI"
+	AccessService_CreateApiKey_FullMethodName    = "/bellringer.v1.AccessService/CreateApiKey"
+	AccessService_ListApiKeys_FullMethodName     = "/bellringer.v1.AccessService/ListApiKeys"
+	AccessService_RevokeApiKey_FullMethodName    = "/bellringer.v1.AccessService/RevokeApiKey"
+	AccessService_ListAuditEvents_FullMethodName = "/bellringer.v1.AccessService/ListAuditEvents"
 )
 
 // AccessServiceClient is the client API for AccessService service.
@@ -42,6 +43,9 @@ type AccessServiceClient interface {
 	// Ends an API key, for ever: new calls with it fail within 30 s on every replica, open streams end
 	// within 60 s. Repeating it is safe. Errors: API_KEY_NOT_FOUND.
 	RevokeApiKey(ctx context.Context, in *RevokeApiKeyRequest, opts ...grpc.CallOption) (*RevokeApiKeyResponse, error)
+	// Answers with what was changed in a namespace and by whom, and with calls that were refused, newest
+	// first, page by page. What an event tells of has been committed together with it.
+	ListAuditEvents(ctx context.Context, in *ListAuditEventsRequest, opts ...grpc.CallOption) (*ListAuditEventsResponse, error)
 }
 
 type accessServiceClient struct {
@@ -92,6 +96,16 @@ func (c *accessServiceClient) RevokeApiKey(ctx context.Context, in *RevokeApiKey
 	return out, nil
 }
 
+func (c *accessServiceClient) ListAuditEvents(ctx context.Context, in *ListAuditEventsRequest, opts ...grpc.CallOption) (*ListAuditEventsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListAuditEventsResponse)
+	err := c.cc.Invoke(ctx, AccessService_ListAuditEvents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AccessServiceServer is the server API for AccessService service.
 // All implementations must embed UnimplementedAccessServiceServer
 // for forward compatibility.
@@ -109,6 +123,9 @@ type AccessServiceServer interface {
 	// Ends an API key, for ever: new calls with it fail within 30 s on every replica, open streams end
 	// within 60 s. Repeating it is safe. Errors: API_KEY_NOT_FOUND.
 	RevokeApiKey(context.Context, *RevokeApiKeyRequest) (*RevokeApiKeyResponse, error)
+	// Answers with what was changed in a namespace and by whom, and with calls that were refused, newest
+	// first, page by page. What an event tells of has been committed together with it.
+	ListAuditEvents(context.Context, *ListAuditEventsRequest) (*ListAuditEventsResponse, error)
 	mustEmbedUnimplementedAccessServiceServer()
 }
 
@@ -130,6 +147,9 @@ func (UnimplementedAccessServiceServer) ListApiKeys(context.Context, *ListApiKey
 }
 func (UnimplementedAccessServiceServer) RevokeApiKey(context.Context, *RevokeApiKeyRequest) (*RevokeApiKeyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RevokeApiKey not implemented")
+}
+func (UnimplementedAccessServiceServer) ListAuditEvents(context.Context, *ListAuditEventsRequest) (*ListAuditEventsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListAuditEvents not implemented")
 }
 func (UnimplementedAccessServiceServer) mustEmbedUnimplementedAccessServiceServer() {}
 func (UnimplementedAccessServiceServer) testEmbeddedByValue()                       {}
@@ -224,6 +244,24 @@ func _AccessService_RevokeApiKey_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AccessService_ListAuditEvents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListAuditEventsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AccessServiceServer).ListAuditEvents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AccessService_ListAuditEvents_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AccessServiceServer).ListAuditEvents(ctx, req.(*ListAuditEventsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AccessService_ServiceDesc is the grpc.ServiceDesc for AccessService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -246,6 +284,10 @@ var AccessService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RevokeApiKey",
 			Handler:    _AccessService_RevokeApiKey_Handler,
+		},
+		{
+			MethodName: "ListAuditEvents",
+			Handler:    _AccessService_ListAuditEvents_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -61,6 +61,34 @@ ROLE_OPERATOR: Role.ValueType  # 6
 """Does everything in every namespace, and runs the service."""
 Global___Role: _TypeAlias = Role  # noqa: Y015
 
+class _AuditDecision:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AuditDecisionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AuditDecision.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    AUDIT_DECISION_UNSPECIFIED: _AuditDecision.ValueType  # 0
+    """Never sent."""
+    AUDIT_DECISION_DONE: _AuditDecision.ValueType  # 1
+    """It was allowed, and changed something."""
+    AUDIT_DECISION_DENIED: _AuditDecision.ValueType  # 2
+    """The caller may not do this, or not there."""
+    AUDIT_DECISION_UNAUTHENTICATED: _AuditDecision.ValueType  # 3
+    """The caller had no credential that the server takes. Only seen with namespace `*`."""
+
+class AuditDecision(_AuditDecision, metaclass=_AuditDecisionEnumTypeWrapper):
+    """What came of a call."""
+
+AUDIT_DECISION_UNSPECIFIED: AuditDecision.ValueType  # 0
+"""Never sent."""
+AUDIT_DECISION_DONE: AuditDecision.ValueType  # 1
+"""It was allowed, and changed something."""
+AUDIT_DECISION_DENIED: AuditDecision.ValueType  # 2
+"""The caller may not do this, or not there."""
+AUDIT_DECISION_UNAUTHENTICATED: AuditDecision.ValueType  # 3
+"""The caller had no credential that the server takes. Only seen with namespace `*`."""
+Global___AuditDecision: _TypeAlias = AuditDecision  # noqa: Y015
+
 @_typing.final
 class Grant(_message.Message):
     """A role and where it holds."""
@@ -401,3 +429,123 @@ class RevokeApiKeyResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RevokeApiKeyResponse: _TypeAlias = RevokeApiKeyResponse  # noqa: Y015
+
+@_typing.final
+class AuditEvent(_message.Message):
+    """A call that changed something, or was refused. Of refused calls at most 100 a second are kept by each replica."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    OBJECT_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Rises with time."""
+    principal: _builtins.str
+    """Who, as WhoAmI tells it; empty: not known."""
+    source: _builtins.str
+    """Address and port that the call came from."""
+    namespace: _builtins.str
+    """Namespace; empty: the call was about the service, or was refused before it was read."""
+    method: _builtins.str
+    """As `bellringer.v1.QueueService/Pause`."""
+    object: _builtins.str
+    """What was changed: a task's id, or the name of a queue, schedule or key."""
+    decision: Global___AuditDecision.ValueType
+    """What came of it."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When, by real time."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        principal: _builtins.str = ...,
+        source: _builtins.str = ...,
+        namespace: _builtins.str = ...,
+        method: _builtins.str = ...,
+        object: _builtins.str = ...,
+        decision: Global___AuditDecision.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "decision", b"decision", "id", b"id", "method", b"method", "namespace", b"namespace", "object", b"object", "principal", b"principal", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditEvent: _TypeAlias = AuditEvent  # noqa: Y015
+
+@_typing.final
+class ListAuditEventsRequest(_message.Message):
+    """Asks for events of the audit log."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    """Default: `default`. `*`: those of every namespace and of the service, which needs a caller with rights in
+    every one.
+    """
+    page_size: _builtins.int
+    """Range: 1 to 1000. Default: 100."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before. Default: the first page."""
+    principal: _builtins.str
+    """Only of this caller. Up to 255 bytes. Default: of any."""
+    method: _builtins.str
+    """Only of this method, as `bellringer.v1.QueueService/Pause`. Up to 255 bytes. Default: of any."""
+    def __init__(
+        self,
+        *,
+        namespace: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        principal: _builtins.str = ...,
+        method: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["method", b"method", "namespace", b"namespace", "page_size", b"page_size", "page_token", b"page_token", "principal", b"principal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAuditEventsRequest: _TypeAlias = ListAuditEventsRequest  # noqa: Y015
+
+@_typing.final
+class ListAuditEventsResponse(_message.Message):
+    """One page of events."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Where the next page begins; empty: there is none."""
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditEvent]:
+        """The events, newest first."""
+
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[Global___AuditEvent] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAuditEventsResponse: _TypeAlias = ListAuditEventsResponse  # noqa: Y015

@@ -47,6 +47,10 @@ class AccessServiceStub:
     """Ends an API key, for ever: new calls with it fail within 30 s on every replica, open streams end
     within 60 s. Repeating it is safe. Errors: API_KEY_NOT_FOUND.
     """
+    ListAuditEvents: _grpc.UnaryUnaryMultiCallable[_access_service_pb2.ListAuditEventsRequest, _access_service_pb2.ListAuditEventsResponse]
+    """Answers with what was changed in a namespace and by whom, and with calls that were refused, newest
+    first, page by page. What an event tells of has been committed together with it.
+    """
 
 @_typing.type_check_only
 class AccessServiceAsyncStub(AccessServiceStub):
@@ -66,6 +70,10 @@ class AccessServiceAsyncStub(AccessServiceStub):
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_access_service_pb2.RevokeApiKeyRequest, _access_service_pb2.RevokeApiKeyResponse]  # type: ignore[assignment]
     """Ends an API key, for ever: new calls with it fail within 30 s on every replica, open streams end
     within 60 s. Repeating it is safe. Errors: API_KEY_NOT_FOUND.
+    """
+    ListAuditEvents: _aio.UnaryUnaryMultiCallable[_access_service_pb2.ListAuditEventsRequest, _access_service_pb2.ListAuditEventsResponse]  # type: ignore[assignment]
+    """Answers with what was changed in a namespace and by whom, and with calls that were refused, newest
+    first, page by page. What an event tells of has been committed together with it.
     """
 
 class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -107,6 +115,16 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_access_service_pb2.RevokeApiKeyResponse, _abc.Awaitable[_access_service_pb2.RevokeApiKeyResponse]]:
         """Ends an API key, for ever: new calls with it fail within 30 s on every replica, open streams end
         within 60 s. Repeating it is safe. Errors: API_KEY_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def ListAuditEvents(
+        self,
+        request: _access_service_pb2.ListAuditEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_service_pb2.ListAuditEventsResponse, _abc.Awaitable[_access_service_pb2.ListAuditEventsResponse]]:
+        """Answers with what was changed in a namespace and by whom, and with calls that were refused, newest
+        first, page by page. What an event tells of has been committed together with it.
         """
 
 def add_AccessServiceServicer_to_server(servicer: AccessServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

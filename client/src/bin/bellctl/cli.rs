@@ -106,6 +106,7 @@ pub(crate) enum Command {
     Cluster(commands::cluster::Cluster),
     Keys(commands::keys::Keys),
     Whoami(commands::whoami::WhoAmI),
+    Audit(commands::audit::Audit),
     Clock(commands::clock::Clock),
     Import(commands::import::Import),
     Worker(commands::worker::Worker),

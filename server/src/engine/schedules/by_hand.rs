@@ -85,7 +85,14 @@ impl Schedules {
             let cause = FireCause::Trigger;
             let answer = self
                 .store
-                .fire_by_hand(found.id, found.version, cause, &[fire], key.as_ref(), &hash)
+                .fire_by_hand(
+                    (found.id, name.as_str()),
+                    found.version,
+                    cause,
+                    &[fire],
+                    key.as_ref(),
+                    &hash,
+                )
                 .await?;
             match answer {
                 Some(ByHandAnswer::Earlier(Keyed::IdempotencyConflict(task))) => {
@@ -173,7 +180,14 @@ impl Schedules {
                 .collect();
             let answer = self
                 .store
-                .fire_by_hand(found.id, found.version, FireCause::Backfill, &by_hand, None, &[])
+                .fire_by_hand(
+                    (found.id, name.as_str()),
+                    found.version,
+                    FireCause::Backfill,
+                    &by_hand,
+                    None,
+                    &[],
+                )
                 .await?;
             let Some(ByHandAnswer::Fired(fired)) = answer else {
                 return Err(Error::EtagMismatch(found.version));

@@ -144,7 +144,8 @@ impl Schedules {
                 false => (ScheduleState::Finished, None),
             };
             let ranges = &account.ranges;
-            if self.store.resume_schedule(found.id, found.version, state, next, ranges).await? {
+            let which = (found.id, name.as_str());
+            if self.store.resume_schedule(which, found.version, state, next, ranges).await? {
                 self.wake_leader();
                 return self.get(namespace, name).await;
             }

@@ -4,7 +4,7 @@ use bellringer_api::v1 as pb;
 
 use super::time::pb_timestamp;
 use crate::domain::{Grant, Role};
-use crate::store::KeyRow;
+use crate::store::{AuditRow, Decision, KeyRow};
 
 /// Reads roles: at least one, without repetitions.
 pub(crate) fn roles(roles: &[i32]) -> Result<Vec<Role>, String> {
@@ -61,5 +61,24 @@ pub(crate) fn pb_key(key: KeyRow) -> pb::ApiKey {
         expires_at: key.expires_at.map(pb_timestamp),
         last_used_at: key.last_used_at.map(pb_timestamp),
         revoked_at: key.revoked_at.map(pb_timestamp),
+    }
+}
+
+/// Writes an event of the audit log.
+pub(crate) fn pb_event(event: AuditRow) -> pb::AuditEvent {
+    let decision = match event.decision {
+        Decision::Done => pb::AuditDecision::Done,
+        Decision::Denied => pb::AuditDecision::Denied,
+        Decision::Unauthenticated => pb::AuditDecision::Unauthenticated,
+    };
+    pb::AuditEvent {
+        id: event.id,
+        at: Some(pb_timestamp(event.at)),
+        principal: event.principal,
+        source: event.source,
+        namespace: event.namespace,
+        method: event.method,
+        object: event.object,
+        decision: decision.into(),
     }
 }

@@ -1,5 +1,6 @@
 //! One file for each command: its options, and what it does.
 
+pub(crate) mod audit;
 pub(crate) mod batch;
 pub(crate) mod bench;
 pub(crate) mod cancel;
@@ -47,6 +48,7 @@ pub(crate) async fn run(app: &App, command: Command) -> Result<Exit, Failure> {
         Command::Top(command) => command.run(app).await,
         Command::Cluster(command) => command.run(app).await,
         Command::Keys(command) => command.run(app).await,
+        Command::Audit(command) => command.run(app).await,
         Command::Whoami(command) => command.run(app).await,
         Command::Clock(command) => command.run(app).await,
         Command::Import(command) => command.run(app).await,

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bellringer/v1/access_service.proto.
  */
 export const file_bellringer_v1_access_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJiZWxscmluZ2VyL3YxL2FjY2Vzc19zZXJ2aWNlLnByb3RvEg1iZWxscmluZ2VyLnYxIk0KBUdyYW50EiEKBHJvbGUYASABKA4yEy5iZWxscmluZ2VyLnYxLlJvbGUSEQoJbmFtZXNwYWNlGAIgASgJEg4KBnF1ZXVlcxgDIAMoCSIPCg1XaG9BbUlSZXF1ZXN0InkKDldob0FtSVJlc3BvbnNlEhEKCXByaW5jaXBhbBgBIAEoCRIkCgZncmFudHMYAiADKAsyFC5iZWxscmluZ2VyLnYxLkdyYW50Ei4KCmV4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIr8CCgZBcGlLZXkSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIRCgluYW1lc3BhY2UYAyABKAkSIgoFcm9sZXMYBCADKA4yEy5iZWxscmluZ2VyLnYxLlJvbGUSDgoGcXVldWVzGAUgAygJEhIKCmNyZWF0ZWRfYnkYBiABKAkSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMbGFzdF91c2VkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpyZXZva2VkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKcAQoTQ3JlYXRlQXBpS2V5UmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSDAoEbmFtZRgCIAEoCRIiCgVyb2xlcxgDIAMoDjITLmJlbGxyaW5nZXIudjEuUm9sZRIOCgZxdWV1ZXMYBCADKAkSMAoNZXhwaXJlc19hZnRlchgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJKChRDcmVhdGVBcGlLZXlSZXNwb25zZRIiCgNrZXkYASABKAsyFS5iZWxscmluZ2VyLnYxLkFwaUtleRIOCgZzZWNyZXQYAiABKAkiZQoSTGlzdEFwaUtleXNSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIRCglwYWdlX3NpemUYAiABKA0SEgoKcGFnZV90b2tlbhgDIAEoCRIVCg1pbmNsdWRlX2VuZGVkGAQgASgIIlMKE0xpc3RBcGlLZXlzUmVzcG9uc2USIwoEa2V5cxgBIAMoCzIVLmJlbGxyaW5nZXIudjEuQXBpS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI0ChNSZXZva2VBcGlLZXlSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIKCgJpZBgCIAEoCSI6ChRSZXZva2VBcGlLZXlSZXNwb25zZRIiCgNrZXkYASABKAsyFS5iZWxscmluZ2VyLnYxLkFwaUtleSqTAQoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9WSUVXRVIQARISCg5ST0xFX1NVQk1JVFRFUhACEg8KC1JPTEVfV09SS0VSEAMSGQoVUk9MRV9TQ0hFRFVMRVJfRURJVE9SEAQSEQoNUk9MRV9OU19BRE1JThAFEhEKDVJPTEVfT1BFUkFUT1IQBjLeAgoNQWNjZXNzU2VydmljZRJFCgZXaG9BbUkSHC5iZWxscmluZ2VyLnYxLldob0FtSVJlcXVlc3QaHS5iZWxscmluZ2VyLnYxLldob0FtSVJlc3BvbnNlElcKDENyZWF0ZUFwaUtleRIiLmJlbGxyaW5nZXIudjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBojLmJlbGxyaW5nZXIudjEuQ3JlYXRlQXBpS2V5UmVzcG9uc2USVAoLTGlzdEFwaUtleXMSIS5iZWxscmluZ2VyLnYxLkxpc3RBcGlLZXlzUmVxdWVzdBoiLmJlbGxyaW5nZXIudjEuTGlzdEFwaUtleXNSZXNwb25zZRJXCgxSZXZva2VBcGlLZXkSIi5iZWxscmluZ2VyLnYxLlJldm9rZUFwaUtleVJlcXVlc3QaIy5iZWxscmluZ2VyLnYxLlJldm9rZUFwaUtleVJlc3BvbnNlQkcKEWRldi5iZWxscmluZ2VyLnYxUAFaMGJlbGxyaW5nZXIuZGV2L2NsaWVudC9iZWxscmluZ2VyL3YxO2JlbGxyaW5nZXJ2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiJiZWxscmluZ2VyL3YxL2FjY2Vzc19zZXJ2aWNlLnByb3RvEg1iZWxscmluZ2VyLnYxIk0KBUdyYW50EiEKBHJvbGUYASABKA4yEy5iZWxscmluZ2VyLnYxLlJvbGUSEQoJbmFtZXNwYWNlGAIgASgJEg4KBnF1ZXVlcxgDIAMoCSIPCg1XaG9BbUlSZXF1ZXN0InkKDldob0FtSVJlc3BvbnNlEhEKCXByaW5jaXBhbBgBIAEoCRIkCgZncmFudHMYAiADKAsyFC5iZWxscmluZ2VyLnYxLkdyYW50Ei4KCmV4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIr8CCgZBcGlLZXkSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIRCgluYW1lc3BhY2UYAyABKAkSIgoFcm9sZXMYBCADKA4yEy5iZWxscmluZ2VyLnYxLlJvbGUSDgoGcXVldWVzGAUgAygJEhIKCmNyZWF0ZWRfYnkYBiABKAkSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMbGFzdF91c2VkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpyZXZva2VkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKcAQoTQ3JlYXRlQXBpS2V5UmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSDAoEbmFtZRgCIAEoCRIiCgVyb2xlcxgDIAMoDjITLmJlbGxyaW5nZXIudjEuUm9sZRIOCgZxdWV1ZXMYBCADKAkSMAoNZXhwaXJlc19hZnRlchgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJKChRDcmVhdGVBcGlLZXlSZXNwb25zZRIiCgNrZXkYASABKAsyFS5iZWxscmluZ2VyLnYxLkFwaUtleRIOCgZzZWNyZXQYAiABKAkiZQoSTGlzdEFwaUtleXNSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIRCglwYWdlX3NpemUYAiABKA0SEgoKcGFnZV90b2tlbhgDIAEoCRIVCg1pbmNsdWRlX2VuZGVkGAQgASgIIlMKE0xpc3RBcGlLZXlzUmVzcG9uc2USIwoEa2V5cxgBIAMoCzIVLmJlbGxyaW5nZXIudjEuQXBpS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI0ChNSZXZva2VBcGlLZXlSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIKCgJpZBgCIAEoCSI6ChRSZXZva2VBcGlLZXlSZXNwb25zZRIiCgNrZXkYASABKAsyFS5iZWxscmluZ2VyLnYxLkFwaUtleSLGAQoKQXVkaXRFdmVudBIKCgJpZBgBIAEoAxImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcHJpbmNpcGFsGAMgASgJEg4KBnNvdXJjZRgEIAEoCRIRCgluYW1lc3BhY2UYBSABKAkSDgoGbWV0aG9kGAYgASgJEg4KBm9iamVjdBgHIAEoCRIuCghkZWNpc2lvbhgIIAEoDjIcLmJlbGxyaW5nZXIudjEuQXVkaXREZWNpc2lvbiJ1ChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIRCglwYWdlX3NpemUYAiABKA0SEgoKcGFnZV90b2tlbhgDIAEoCRIRCglwcmluY2lwYWwYBCABKAkSDgoGbWV0aG9kGAUgASgJIl0KF0xpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlEikKBmV2ZW50cxgBIAMoCzIZLmJlbGxyaW5nZXIudjEuQXVkaXRFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqkwEKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfVklFV0VSEAESEgoOUk9MRV9TVUJNSVRURVIQAhIPCgtST0xFX1dPUktFUhADEhkKFVJPTEVfU0NIRURVTEVSX0VESVRPUhAEEhEKDVJPTEVfTlNfQURNSU4QBRIRCg1ST0xFX09QRVJBVE9SEAYqhwEKDUF1ZGl0RGVjaXNpb24SHgoaQVVESVRfREVDSVNJT05fVU5TUEVDSUZJRUQQABIXChNBVURJVF9ERUNJU0lPTl9ET05FEAESGQoVQVVESVRfREVDSVNJT05fREVOSUVEEAISIgoeQVVESVRfREVDSVNJT05fVU5BVVRIRU5USUNBVEVEEAMywAMKDUFjY2Vzc1NlcnZpY2USRQoGV2hvQW1JEhwuYmVsbHJpbmdlci52MS5XaG9BbUlSZXF1ZXN0Gh0uYmVsbHJpbmdlci52MS5XaG9BbUlSZXNwb25zZRJXCgxDcmVhdGVBcGlLZXkSIi5iZWxscmluZ2VyLnYxLkNyZWF0ZUFwaUtleVJlcXVlc3QaIy5iZWxscmluZ2VyLnYxLkNyZWF0ZUFwaUtleVJlc3BvbnNlElQKC0xpc3RBcGlLZXlzEiEuYmVsbHJpbmdlci52MS5MaXN0QXBpS2V5c1JlcXVlc3QaIi5iZWxscmluZ2VyLnYxLkxpc3RBcGlLZXlzUmVzcG9uc2USVwoMUmV2b2tlQXBpS2V5EiIuYmVsbHJpbmdlci52MS5SZXZva2VBcGlLZXlSZXF1ZXN0GiMuYmVsbHJpbmdlci52MS5SZXZva2VBcGlLZXlSZXNwb25zZRJgCg9MaXN0QXVkaXRFdmVudHMSJS5iZWxscmluZ2VyLnYxLkxpc3RBdWRpdEV2ZW50c1JlcXVlc3QaJi5iZWxscmluZ2VyLnYxLkxpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlQkcKEWRldi5iZWxscmluZ2VyLnYxUAFaMGJlbGxyaW5nZXIuZGV2L2NsaWVudC9iZWxscmluZ2VyL3YxO2JlbGxyaW5nZXJ2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A role and where it holds.
@@ -382,6 +382,154 @@ export const RevokeApiKeyResponseSchema: GenMessage<RevokeApiKeyResponse> = /*@_
   messageDesc(file_bellringer_v1_access_service, 9);
 
 /**
+ * A call that changed something, or was refused. Of refused calls at most 100 a second are kept by each replica.
+ *
+ * @generated from message bellringer.v1.AuditEvent
+ */
+export type AuditEvent = Message<"bellringer.v1.AuditEvent"> & {
+  /**
+   * Rises with time.
+   *
+   * @generated from field: int64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * When, by real time.
+   *
+   * @generated from field: google.protobuf.Timestamp at = 2;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * Who, as WhoAmI tells it; empty: not known.
+   *
+   * @generated from field: string principal = 3;
+   */
+  principal: string;
+
+  /**
+   * Address and port that the call came from.
+   *
+   * @generated from field: string source = 4;
+   */
+  source: string;
+
+  /**
+   * Namespace; empty: the call was about the service, or was refused before it was read.
+   *
+   * @generated from field: string namespace = 5;
+   */
+  namespace: string;
+
+  /**
+   * As `bellringer.v1.QueueService/Pause`.
+   *
+   * @generated from field: string method = 6;
+   */
+  method: string;
+
+  /**
+   * What was changed: a task's id, or the name of a queue, schedule or key.
+   *
+   * @generated from field: string object = 7;
+   */
+  object: string;
+
+  /**
+   * What came of it.
+   *
+   * @generated from field: bellringer.v1.AuditDecision decision = 8;
+   */
+  decision: AuditDecision;
+};
+
+/**
+ * Describes the message bellringer.v1.AuditEvent.
+ * Use `create(AuditEventSchema)` to create a new message.
+ */
+export const AuditEventSchema: GenMessage<AuditEvent> = /*@__PURE__*/
+  messageDesc(file_bellringer_v1_access_service, 10);
+
+/**
+ * Asks for events of the audit log.
+ *
+ * @generated from message bellringer.v1.ListAuditEventsRequest
+ */
+export type ListAuditEventsRequest = Message<"bellringer.v1.ListAuditEventsRequest"> & {
+  /**
+   * Default: `default`. `*`: those of every namespace and of the service, which needs a caller with rights in
+   * every one.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * Range: 1 to 1000. Default: 100.
+   *
+   * @generated from field: uint32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before. Default: the first page.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+
+  /**
+   * Only of this caller. Up to 255 bytes. Default: of any.
+   *
+   * @generated from field: string principal = 4;
+   */
+  principal: string;
+
+  /**
+   * Only of this method, as `bellringer.v1.QueueService/Pause`. Up to 255 bytes. Default: of any.
+   *
+   * @generated from field: string method = 5;
+   */
+  method: string;
+};
+
+/**
+ * Describes the message bellringer.v1.ListAuditEventsRequest.
+ * Use `create(ListAuditEventsRequestSchema)` to create a new message.
+ */
+export const ListAuditEventsRequestSchema: GenMessage<ListAuditEventsRequest> = /*@__PURE__*/
+  messageDesc(file_bellringer_v1_access_service, 11);
+
+/**
+ * One page of events.
+ *
+ * @generated from message bellringer.v1.ListAuditEventsResponse
+ */
+export type ListAuditEventsResponse = Message<"bellringer.v1.ListAuditEventsResponse"> & {
+  /**
+   * The events, newest first.
+   *
+   * @generated from field: repeated bellringer.v1.AuditEvent events = 1;
+   */
+  events: AuditEvent[];
+
+  /**
+   * Where the next page begins; empty: there is none.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message bellringer.v1.ListAuditEventsResponse.
+ * Use `create(ListAuditEventsResponseSchema)` to create a new message.
+ */
+export const ListAuditEventsResponseSchema: GenMessage<ListAuditEventsResponse> = /*@__PURE__*/
+  messageDesc(file_bellringer_v1_access_service, 12);
+
+/**
  * What a caller may do in a namespace.
  *
  * @generated from enum bellringer.v1.Role
@@ -444,6 +592,47 @@ export const RoleSchema: GenEnum<Role> = /*@__PURE__*/
   enumDesc(file_bellringer_v1_access_service, 0);
 
 /**
+ * What came of a call.
+ *
+ * @generated from enum bellringer.v1.AuditDecision
+ */
+export enum AuditDecision {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: AUDIT_DECISION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * It was allowed, and changed something.
+   *
+   * @generated from enum value: AUDIT_DECISION_DONE = 1;
+   */
+  DONE = 1,
+
+  /**
+   * The caller may not do this, or not there.
+   *
+   * @generated from enum value: AUDIT_DECISION_DENIED = 2;
+   */
+  DENIED = 2,
+
+  /**
+   * The caller had no credential that the server takes. Only seen with namespace `*`.
+   *
+   * @generated from enum value: AUDIT_DECISION_UNAUTHENTICATED = 3;
+   */
+  UNAUTHENTICATED = 3,
+}
+
+/**
+ * Describes the enum bellringer.v1.AuditDecision.
+ */
+export const AuditDecisionSchema: GenEnum<AuditDecision> = /*@__PURE__*/
+  enumDesc(file_bellringer_v1_access_service, 1);
+
+/**
  * Who may call the service, and what they may do. `bellringer permissions` prints which role may
  * call which method.
  *
@@ -491,6 +680,17 @@ export const AccessService: GenService<{
     methodKind: "unary";
     input: typeof RevokeApiKeyRequestSchema;
     output: typeof RevokeApiKeyResponseSchema;
+  },
+  /**
+   * Answers with what was changed in a namespace and by whom, and with calls that were refused, newest
+   * first, page by page. What an event tells of has been committed together with it.
+   *
+   * @generated from rpc bellringer.v1.AccessService.ListAuditEvents
+   */
+  listAuditEvents: {
+    methodKind: "unary";
+    input: typeof ListAuditEventsRequestSchema;
+    output: typeof ListAuditEventsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_bellringer_v1_access_service, 0);

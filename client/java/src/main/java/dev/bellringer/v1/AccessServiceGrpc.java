@@ -140,6 +140,37 @@ public final class AccessServiceGrpc {
     return getRevokeApiKeyMethod;
   }
 
+  private static volatile io.grpc.MethodDescriptor<dev.bellringer.v1.ListAuditEventsRequest,
+      dev.bellringer.v1.ListAuditEventsResponse> getListAuditEventsMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "ListAuditEvents",
+      requestType = dev.bellringer.v1.ListAuditEventsRequest.class,
+      responseType = dev.bellringer.v1.ListAuditEventsResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<dev.bellringer.v1.ListAuditEventsRequest,
+      dev.bellringer.v1.ListAuditEventsResponse> getListAuditEventsMethod() {
+    io.grpc.MethodDescriptor<dev.bellringer.v1.ListAuditEventsRequest, dev.bellringer.v1.ListAuditEventsResponse> getListAuditEventsMethod;
+    if ((getListAuditEventsMethod = AccessServiceGrpc.getListAuditEventsMethod) == null) {
+      synchronized (AccessServiceGrpc.class) {
+        if ((getListAuditEventsMethod = AccessServiceGrpc.getListAuditEventsMethod) == null) {
+          AccessServiceGrpc.getListAuditEventsMethod = getListAuditEventsMethod =
+              io.grpc.MethodDescriptor.<dev.bellringer.v1.ListAuditEventsRequest, dev.bellringer.v1.ListAuditEventsResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "ListAuditEvents"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.bellringer.v1.ListAuditEventsRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.bellringer.v1.ListAuditEventsResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new AccessServiceMethodDescriptorSupplier("ListAuditEvents"))
+              .build();
+        }
+      }
+    }
+    return getListAuditEventsMethod;
+  }
+
   /**
    * Creates a new async stub that supports all call types for the service
    */
@@ -248,6 +279,17 @@ public final class AccessServiceGrpc {
         io.grpc.stub.StreamObserver<dev.bellringer.v1.RevokeApiKeyResponse> responseObserver) {
       io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getRevokeApiKeyMethod(), responseObserver);
     }
+
+    /**
+     * <pre>
+     * Answers with what was changed in a namespace and by whom, and with calls that were refused, newest
+     * first, page by page. What an event tells of has been committed together with it.
+     * </pre>
+     */
+    default void listAuditEvents(dev.bellringer.v1.ListAuditEventsRequest request,
+        io.grpc.stub.StreamObserver<dev.bellringer.v1.ListAuditEventsResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getListAuditEventsMethod(), responseObserver);
+    }
   }
 
   /**
@@ -330,6 +372,18 @@ public final class AccessServiceGrpc {
       io.grpc.stub.ClientCalls.asyncUnaryCall(
           getChannel().newCall(getRevokeApiKeyMethod(), getCallOptions()), request, responseObserver);
     }
+
+    /**
+     * <pre>
+     * Answers with what was changed in a namespace and by whom, and with calls that were refused, newest
+     * first, page by page. What an event tells of has been committed together with it.
+     * </pre>
+     */
+    public void listAuditEvents(dev.bellringer.v1.ListAuditEventsRequest request,
+        io.grpc.stub.StreamObserver<dev.bellringer.v1.ListAuditEventsResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getListAuditEventsMethod(), getCallOptions()), request, responseObserver);
+    }
   }
 
   /**
@@ -393,6 +447,17 @@ public final class AccessServiceGrpc {
       return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
           getChannel(), getRevokeApiKeyMethod(), getCallOptions(), request);
     }
+
+    /**
+     * <pre>
+     * Answers with what was changed in a namespace and by whom, and with calls that were refused, newest
+     * first, page by page. What an event tells of has been committed together with it.
+     * </pre>
+     */
+    public dev.bellringer.v1.ListAuditEventsResponse listAuditEvents(dev.bellringer.v1.ListAuditEventsRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getListAuditEventsMethod(), getCallOptions(), request);
+    }
   }
 
   /**
@@ -455,6 +520,17 @@ public final class AccessServiceGrpc {
     public dev.bellringer.v1.RevokeApiKeyResponse revokeApiKey(dev.bellringer.v1.RevokeApiKeyRequest request) {
       return io.grpc.stub.ClientCalls.blockingUnaryCall(
           getChannel(), getRevokeApiKeyMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Answers with what was changed in a namespace and by whom, and with calls that were refused, newest
+     * first, page by page. What an event tells of has been committed together with it.
+     * </pre>
+     */
+    public dev.bellringer.v1.ListAuditEventsResponse listAuditEvents(dev.bellringer.v1.ListAuditEventsRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getListAuditEventsMethod(), getCallOptions(), request);
     }
   }
 
@@ -523,12 +599,25 @@ public final class AccessServiceGrpc {
       return io.grpc.stub.ClientCalls.futureUnaryCall(
           getChannel().newCall(getRevokeApiKeyMethod(), getCallOptions()), request);
     }
+
+    /**
+     * <pre>
+     * Answers with what was changed in a namespace and by whom, and with calls that were refused, newest
+     * first, page by page. What an event tells of has been committed together with it.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<dev.bellringer.v1.ListAuditEventsResponse> listAuditEvents(
+        dev.bellringer.v1.ListAuditEventsRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getListAuditEventsMethod(), getCallOptions()), request);
+    }
   }
 
   private static final int METHODID_WHO_AM_I = 0;
   private static final int METHODID_CREATE_API_KEY = 1;
   private static final int METHODID_LIST_API_KEYS = 2;
   private static final int METHODID_REVOKE_API_KEY = 3;
+  private static final int METHODID_LIST_AUDIT_EVENTS = 4;
 
   private static final class MethodHandlers<Req, Resp> implements
       io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
@@ -562,6 +651,10 @@ public final class AccessServiceGrpc {
         case METHODID_REVOKE_API_KEY:
           serviceImpl.revokeApiKey((dev.bellringer.v1.RevokeApiKeyRequest) request,
               (io.grpc.stub.StreamObserver<dev.bellringer.v1.RevokeApiKeyResponse>) responseObserver);
+          break;
+        case METHODID_LIST_AUDIT_EVENTS:
+          serviceImpl.listAuditEvents((dev.bellringer.v1.ListAuditEventsRequest) request,
+              (io.grpc.stub.StreamObserver<dev.bellringer.v1.ListAuditEventsResponse>) responseObserver);
           break;
         default:
           throw new AssertionError();
@@ -609,6 +702,13 @@ public final class AccessServiceGrpc {
               dev.bellringer.v1.RevokeApiKeyRequest,
               dev.bellringer.v1.RevokeApiKeyResponse>(
                 service, METHODID_REVOKE_API_KEY)))
+        .addMethod(
+          getListAuditEventsMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              dev.bellringer.v1.ListAuditEventsRequest,
+              dev.bellringer.v1.ListAuditEventsResponse>(
+                service, METHODID_LIST_AUDIT_EVENTS)))
         .build();
   }
 
@@ -661,6 +761,7 @@ public final class AccessServiceGrpc {
               .addMethod(getCreateApiKeyMethod())
               .addMethod(getListApiKeysMethod())
               .addMethod(getRevokeApiKeyMethod())
+              .addMethod(getListAuditEventsMethod())
               .build();
         }
       }

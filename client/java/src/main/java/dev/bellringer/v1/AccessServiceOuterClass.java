@@ -65,6 +65,21 @@ public final class AccessServiceOuterClass {
   static final 
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
       internal_static_bellringer_v1_RevokeApiKeyResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_bellringer_v1_AuditEvent_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_bellringer_v1_AuditEvent_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_bellringer_v1_ListAuditEventsRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_bellringer_v1_ListAuditEventsRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_bellringer_v1_ListAuditEventsResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_bellringer_v1_ListAuditEventsResponse_fieldAccessorTable;
 
   public static com.google.protobuf.Descriptors.FileDescriptor
       getDescriptor() {
@@ -103,22 +118,38 @@ public final class AccessServiceOuterClass {
       "inger.v1.ApiKey\022\027\n\017next_page_token\030\002 \001(\t" +
       "\"4\n\023RevokeApiKeyRequest\022\021\n\tnamespace\030\001 \001" +
       "(\t\022\n\n\002id\030\002 \001(\t\":\n\024RevokeApiKeyResponse\022\"" +
-      "\n\003key\030\001 \001(\0132\025.bellringer.v1.ApiKey*\223\001\n\004R" +
-      "ole\022\024\n\020ROLE_UNSPECIFIED\020\000\022\017\n\013ROLE_VIEWER" +
-      "\020\001\022\022\n\016ROLE_SUBMITTER\020\002\022\017\n\013ROLE_WORKER\020\003\022" +
-      "\031\n\025ROLE_SCHEDULER_EDITOR\020\004\022\021\n\rROLE_NS_AD" +
-      "MIN\020\005\022\021\n\rROLE_OPERATOR\020\0062\336\002\n\rAccessServi" +
-      "ce\022E\n\006WhoAmI\022\034.bellringer.v1.WhoAmIReque" +
-      "st\032\035.bellringer.v1.WhoAmIResponse\022W\n\014Cre" +
-      "ateApiKey\022\".bellringer.v1.CreateApiKeyRe" +
-      "quest\032#.bellringer.v1.CreateApiKeyRespon" +
-      "se\022T\n\013ListApiKeys\022!.bellringer.v1.ListAp" +
-      "iKeysRequest\032\".bellringer.v1.ListApiKeys" +
-      "Response\022W\n\014RevokeApiKey\022\".bellringer.v1" +
-      ".RevokeApiKeyRequest\032#.bellringer.v1.Rev" +
-      "okeApiKeyResponseBG\n\021dev.bellringer.v1P\001" +
-      "Z0bellringer.dev/client/bellringer/v1;be" +
-      "llringerv1b\006proto3"
+      "\n\003key\030\001 \001(\0132\025.bellringer.v1.ApiKey\"\306\001\n\nA" +
+      "uditEvent\022\n\n\002id\030\001 \001(\003\022&\n\002at\030\002 \001(\0132\032.goog" +
+      "le.protobuf.Timestamp\022\021\n\tprincipal\030\003 \001(\t" +
+      "\022\016\n\006source\030\004 \001(\t\022\021\n\tnamespace\030\005 \001(\t\022\016\n\006m" +
+      "ethod\030\006 \001(\t\022\016\n\006object\030\007 \001(\t\022.\n\010decision\030" +
+      "\010 \001(\0162\034.bellringer.v1.AuditDecision\"u\n\026L" +
+      "istAuditEventsRequest\022\021\n\tnamespace\030\001 \001(\t" +
+      "\022\021\n\tpage_size\030\002 \001(\r\022\022\n\npage_token\030\003 \001(\t\022" +
+      "\021\n\tprincipal\030\004 \001(\t\022\016\n\006method\030\005 \001(\t\"]\n\027Li" +
+      "stAuditEventsResponse\022)\n\006events\030\001 \003(\0132\031." +
+      "bellringer.v1.AuditEvent\022\027\n\017next_page_to" +
+      "ken\030\002 \001(\t*\223\001\n\004Role\022\024\n\020ROLE_UNSPECIFIED\020\000" +
+      "\022\017\n\013ROLE_VIEWER\020\001\022\022\n\016ROLE_SUBMITTER\020\002\022\017\n" +
+      "\013ROLE_WORKER\020\003\022\031\n\025ROLE_SCHEDULER_EDITOR\020" +
+      "\004\022\021\n\rROLE_NS_ADMIN\020\005\022\021\n\rROLE_OPERATOR\020\006*" +
+      "\207\001\n\rAuditDecision\022\036\n\032AUDIT_DECISION_UNSP" +
+      "ECIFIED\020\000\022\027\n\023AUDIT_DECISION_DONE\020\001\022\031\n\025AU" +
+      "DIT_DECISION_DENIED\020\002\022\"\n\036AUDIT_DECISION_" +
+      "UNAUTHENTICATED\020\0032\300\003\n\rAccessService\022E\n\006W" +
+      "hoAmI\022\034.bellringer.v1.WhoAmIRequest\032\035.be" +
+      "llringer.v1.WhoAmIResponse\022W\n\014CreateApiK" +
+      "ey\022\".bellringer.v1.CreateApiKeyRequest\032#" +
+      ".bellringer.v1.CreateApiKeyResponse\022T\n\013L" +
+      "istApiKeys\022!.bellringer.v1.ListApiKeysRe" +
+      "quest\032\".bellringer.v1.ListApiKeysRespons" +
+      "e\022W\n\014RevokeApiKey\022\".bellringer.v1.Revoke" +
+      "ApiKeyRequest\032#.bellringer.v1.RevokeApiK" +
+      "eyResponse\022`\n\017ListAuditEvents\022%.bellring" +
+      "er.v1.ListAuditEventsRequest\032&.bellringe" +
+      "r.v1.ListAuditEventsResponseBG\n\021dev.bell" +
+      "ringer.v1P\001Z0bellringer.dev/client/bellr" +
+      "inger/v1;bellringerv1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -186,6 +217,24 @@ public final class AccessServiceOuterClass {
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_bellringer_v1_RevokeApiKeyResponse_descriptor,
         new java.lang.String[] { "Key", });
+    internal_static_bellringer_v1_AuditEvent_descriptor =
+      getDescriptor().getMessageTypes().get(10);
+    internal_static_bellringer_v1_AuditEvent_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_bellringer_v1_AuditEvent_descriptor,
+        new java.lang.String[] { "Id", "At", "Principal", "Source", "Namespace", "Method", "Object", "Decision", });
+    internal_static_bellringer_v1_ListAuditEventsRequest_descriptor =
+      getDescriptor().getMessageTypes().get(11);
+    internal_static_bellringer_v1_ListAuditEventsRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_bellringer_v1_ListAuditEventsRequest_descriptor,
+        new java.lang.String[] { "Namespace", "PageSize", "PageToken", "Principal", "Method", });
+    internal_static_bellringer_v1_ListAuditEventsResponse_descriptor =
+      getDescriptor().getMessageTypes().get(12);
+    internal_static_bellringer_v1_ListAuditEventsResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_bellringer_v1_ListAuditEventsResponse_descriptor,
+        new java.lang.String[] { "Events", "NextPageToken", });
     com.google.protobuf.DurationProto.getDescriptor();
     com.google.protobuf.TimestampProto.getDescriptor();
   }

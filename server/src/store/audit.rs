@@ -1,0 +1,183 @@
+//! The audit log: written in the transaction of the change that it tells of.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::postgres::PgRow;
+use sqlx::query;
+use sqlx::{Execute as _, PgConnection};
+
+use super::rows::{Corrupt, all, corrupt, get, time};
+use super::submit::milliseconds;
+use super::{Error, Statement, Store, statements as sql};
+use crate::act::{self, Act};
+
+/// What came of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It was allowed, and changed something.
+    Done,
+    /// The caller may not do this.
+    Denied,
+    /// The caller had no credential that is taken.
+    Unauthenticated,
+}
+
+impl Decision {
+    fn code(self) -> i16 {
+        match self {
+            Self::Done => 1,
+            Self::Denied => 2,
+            Self::Unauthenticated => 3,
+        }
+    }
+
+    fn from_code(code: i16) -> Option<Self> {
+        [Self::Done, Self::Denied, Self::Unauthenticated].into_iter().find(|d| d.code() == code)
+    }
+}
+
+/// An event of the audit log.
+#[derive(Debug, Clone)]
+pub struct AuditRow {
+    /// Rises with time.
+    pub id: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who; empty: not known.
+    pub principal: String,
+    /// From where; empty: not known.
+    pub source: String,
+    /// In which namespace; empty: none.
+    pub namespace: String,
+    /// `package.Service/Method`.
+    pub method: String,
+    /// What it was about.
+    pub object: String,
+    /// What came of it.
+    pub decision: Decision,
+}
+
+/// Which events.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AuditQuery<'a> {
+    /// Of this namespace; `None`: of all, and those about the service.
+    pub namespace: Option<&'a str>,
+    /// Before this one.
+    pub before: Option<i64>,
+    /// By this caller.
+    pub principal: Option<&'a str>,
+    /// By this method.
+    pub method: Option<&'a str>,
+    /// Most events.
+    pub limit: usize,
+}
+
+/// Writes down an act on something, on the connection of the transaction that it is a part of.
+pub(super) async fn write(
+    connection: &mut PgConnection,
+    act: &Act,
+    object: &str,
+) -> Result<(), Error> {
+    events(&[(act, object.to_owned(), Decision::Done)])
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(Error::during)
+}
+
+fn events<'q>(all: &[(&Act, String, Decision)]) -> Statement<'q> {
+    let texts = |text: fn(&Act) -> &str| all.iter().map(|one| text(one.0).to_owned()).collect();
+    let (principals, sources): (Vec<String>, Vec<String>) =
+        (texts(|act| &act.principal), texts(|act| &act.source));
+    let (namespaces, methods): (Vec<String>, Vec<String>) =
+        (texts(Act::namespace), texts(|act| &act.method));
+    query(sql::ACCESS_AUDIT)
+        .bind(principals)
+        .bind(sources)
+        .bind(namespaces)
+        .bind(methods)
+        .bind(all.iter().map(|(_, object, _)| object.clone()).collect::<Vec<_>>())
+        .bind(all.iter().map(|(_, _, decision)| decision.code()).collect::<Vec<_>>())
+}
+
+impl Store {
+    /// Runs one statement that changes `object` for a caller, together with its event in the audit log if
+    /// it changed anything, that is: returned a row, or is `always` taken for a change.
+    pub(super) async fn audited_rows(
+        &self,
+        mut statement: Statement<'_>,
+        object: &str,
+        always: bool,
+    ) -> Result<Vec<PgRow>, Error> {
+        let Some(act) = act::current() else { return self.hot_rows(statement).await };
+        let arguments = statement.take_arguments().map_err(sqlx::Error::Encode);
+        let arguments = arguments.map_err(Error::during)?.unwrap_or_default();
+        let text = statement.sql();
+        let mut held = self.hot.acquire().await?;
+        let limit = self.settings.statement_timeout + Duration::from_secs(1);
+        let running = self.statements.start(text.as_str());
+        let work = async {
+            let mut tx = held.begin().await?;
+            let rows = sqlx::query_with(text, arguments)
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(Error::during)?;
+            if always || !rows.is_empty() {
+                write(&mut tx, &act, object).await?;
+            }
+            tx.commit().await.map_err(Error::during)?;
+            Ok(rows)
+        };
+        let answer = tokio::time::timeout(limit, work).await.unwrap_or(Err(Error::Unknown(None)));
+        running.end(answer.as_ref().err().map(|_| "audited"));
+        // After an error the connection is closed, and with it the transaction.
+        if answer.is_ok() {
+            held.release();
+        }
+        answer
+    }
+
+    /// Writes down calls that were refused.
+    pub async fn audit_refused(
+        &self,
+        refused: &[(std::sync::Arc<Act>, Decision)],
+    ) -> Result<(), Error> {
+        let all: Vec<(&Act, String, Decision)> =
+            refused.iter().map(|(act, decision)| (&**act, String::new(), *decision)).collect();
+        self.hot_rows(events(&all)).await.map(drop)
+    }
+
+    /// Events of the audit log, newest first.
+    pub async fn list_audit(&self, which: &AuditQuery<'_>) -> Result<Vec<AuditRow>, Error> {
+        let statement = query(sql::ACCESS_LIST_AUDIT)
+            .bind(which.namespace.map(ToOwned::to_owned))
+            .bind(which.before)
+            .bind(which.principal.map(ToOwned::to_owned))
+            .bind(which.method.map(ToOwned::to_owned))
+            .bind(i64::try_from(which.limit).unwrap_or(i64::MAX));
+        all(&self.read_rows(statement).await?, event)
+    }
+
+    /// Deletes some of what was written down longer than `kept` ago; how many events.
+    pub async fn prune_audit(&self, kept: Duration, limit: i64) -> Result<usize, Error> {
+        let statement = query(sql::ACCESS_PRUNE_AUDIT).bind(milliseconds(kept)).bind(limit);
+        Ok(self.hot_rows(statement).await?.len())
+    }
+}
+
+fn event(row: &PgRow) -> Result<AuditRow, Corrupt> {
+    let decision: i16 = get(row, "decision")?;
+    let decision = Decision::from_code(decision)
+        .ok_or_else(|| corrupt("decision", format!("{decision} is no decision")))?;
+    Ok(AuditRow {
+        id: get(row, "id")?,
+        at: time(row, "at")?,
+        principal: get(row, "principal")?,
+        source: get(row, "source")?,
+        namespace: get(row, "namespace")?,
+        method: get(row, "method")?,
+        object: get(row, "object")?,
+        decision,
+    })
+}
