@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::{self, Access};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, Mechanism};
 use crate::domain::Retention;
 use crate::engine::{self, Engine};
 use crate::grace::{self, Grace};
@@ -68,7 +68,7 @@ impl App {
         let engine = Engine::start(database, settings, counting, &mut loops, &mut writers).await?;
         let keys_changed = engine.keys_changed.clone();
         let access =
-            Access::start(store.clone(), access_settings(config), keys_changed, &mut loops);
+            Access::start(store.clone(), access_settings(config), keys_changed, &mut loops).await?;
         let serving = rpc::serve(
             engine.clone(),
             access,
@@ -279,8 +279,21 @@ fn engine_settings(
 }
 
 fn access_settings(config: &Config) -> access::Settings {
+    let auth = &config.auth;
+    let source = match auth.jwt_keys_url.as_str() {
+        "" => access::Source::File(auth.jwt_keys_file.clone().into()),
+        url => access::Source::Url(url.to_owned()),
+    };
+    let expected = access::Expected {
+        issuer: auth.jwt_issuer.clone(),
+        audience: auth.jwt_audience.clone(),
+        leeway: auth.jwt_leeway,
+        rules: auth.jwt_rules.clone(),
+    };
+    let has_tokens = auth.mechanisms.contains(&Mechanism::Jwt);
     access::Settings {
-        mechanisms: config.auth.mechanisms.clone(),
+        mechanisms: auth.mechanisms.clone(),
+        tokens: has_tokens.then_some((source, expected)),
         reflection: config.auth.has_reflection(),
         audit_kept: config.retention.audit,
     }

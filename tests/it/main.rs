@@ -37,5 +37,6 @@ mod statistics;
 mod stopping;
 mod submit;
 mod tenancy;
+mod tokens;
 mod traces;
 mod watch;

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::domain::KeyHash;
 
 /// How every key begins.
-const PREFIX: &str = "brk_";
+pub(super) const PREFIX: &str = "brk_";
 /// Length of the id.
 const ID: usize = 16;
 /// Length of the secret: 256 bits in base64url.

@@ -3,6 +3,9 @@
 //!
 //! Credentials go by real time, always, also where the clock of the service was moved.
 
+mod fetch;
+mod jwks;
+mod jwt;
 mod key;
 mod keys;
 pub mod permission;
@@ -14,6 +17,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+pub use jwks::{Source, Tokens};
+pub use jwt::Expected;
 pub use key::NewKey;
 pub use keys::Keys;
 pub use permission::{Permission, Rule};
@@ -29,6 +34,8 @@ use crate::supervise::Stage;
 pub struct Settings {
     /// The ways that are open; none: nobody is asked.
     pub mechanisms: Vec<Mechanism>,
+    /// With [`Mechanism::Jwt`]: where the keys of tokens are, and what tokens have to say.
+    pub tokens: Option<(Source, Expected)>,
     /// Whether everybody may ask for the interface by reflection.
     pub reflection: bool,
     /// How long events of the audit log are kept.
@@ -49,18 +56,34 @@ pub enum Refusal {
 pub struct Access {
     settings: Settings,
     keys: Arc<Keys>,
+    tokens: Option<Arc<Tokens>>,
     anyone: Principal,
     refused: Refused,
 }
 
 impl Access {
     /// Starts following what changes. `keys_changed` is to be notified when keys were changed.
-    pub fn start(
+    ///
+    /// # Errors
+    /// If the keys of tokens cannot be read from their file.
+    pub async fn start(
         store: Store,
         settings: Settings,
         keys_changed: Arc<Notify>,
         loops: &mut Stage,
-    ) -> Arc<Self> {
+    ) -> anyhow::Result<Arc<Self>> {
+        let tokens = match settings.tokens.clone() {
+            None => None,
+            Some((source, expected)) => {
+                let tokens = Arc::new(Tokens::start(source, expected).await?);
+                let (following, stop) = (tokens.clone(), loops.token());
+                loops.spawn("tokens", async move {
+                    following.follow(stop).await;
+                    Ok(())
+                });
+                Some(tokens)
+            }
+        };
         let (refused, log) = refused::channel(store.clone(), settings.audit_kept);
         let stop = loops.token();
         loops.spawn("audit", async move {
@@ -75,7 +98,8 @@ impl Access {
                 Ok(())
             });
         }
-        Arc::new(Self { settings, keys, anyone: Principal::anyone(), refused })
+        let anyone = Principal::anyone();
+        Ok(Arc::new(Self { settings, keys, tokens, anyone, refused }))
     }
 
     /// Where refused calls are written down.
@@ -103,8 +127,14 @@ impl Access {
             _ => return Err(Refusal::Unauthenticated),
         };
         let identity = match bearer {
-            Some(text) if self.has(Mechanism::Keys) => self.keys.authenticate(text).await?,
-            _ => return Err(Refusal::Unauthenticated),
+            Some(text) if text.starts_with(key::PREFIX) && self.has(Mechanism::Keys) => {
+                self.keys.authenticate(text).await?
+            }
+            Some(text) => match &self.tokens {
+                Some(tokens) => tokens.authenticate(text)?,
+                None => return Err(Refusal::Unauthenticated),
+            },
+            None => return Err(Refusal::Unauthenticated),
         };
         Ok(Principal::new(vec![identity]))
     }

@@ -1,9 +1,14 @@
 //! Who may call: which proofs are asked for.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
+use hyper::Uri;
 use serde::{Deserialize, Deserializer};
+
+use super::units::{duration_text, read_duration};
+use crate::domain::ClaimRule;
 
 /// The section `auth`.
 #[derive(Debug, Clone, Deserialize)]
@@ -12,6 +17,14 @@ use serde::{Deserialize, Deserializer};
 pub struct Auth {
     #[serde(deserialize_with = "read_words")]
     pub mechanisms: Vec<Mechanism>,
+    pub jwt_issuer: String,
+    pub jwt_audience: String,
+    pub jwt_keys_file: String,
+    pub jwt_keys_url: String,
+    #[serde(deserialize_with = "read_duration")]
+    pub jwt_leeway: Duration,
+    #[serde(deserialize_with = "read_rules")]
+    pub jwt_rules: Vec<ClaimRule>,
     pub insecure: bool,
     pub reflection: Reflection,
 }
@@ -22,6 +35,8 @@ pub struct Auth {
 pub enum Mechanism {
     /// API keys of the service.
     Keys,
+    /// JSON Web Tokens of an issuer.
+    Jwt,
 }
 
 impl Mechanism {
@@ -29,6 +44,7 @@ impl Mechanism {
     pub fn word(self) -> &'static str {
         match self {
             Self::Keys => "keys",
+            Self::Jwt => "jwt",
         }
     }
 }
@@ -69,10 +85,37 @@ impl Auth {
                  (--insecure) if whoever reaches that address may be in control"
             ));
         }
+        if self.mechanisms.contains(&Mechanism::Jwt) {
+            self.check_jwt(problems);
+        }
         let repeated = self.mechanisms.iter().enumerate();
         if repeated.clone().any(|(n, mechanism)| self.mechanisms[..n].contains(mechanism)) {
             problems.push("auth.mechanisms: one is named twice".to_owned());
         }
+    }
+
+    fn check_jwt(&self, problems: &mut Vec<String>) {
+        let mut require = |key: &str, is_good: bool, why: &str| {
+            if !is_good {
+                problems.push(format!("auth.{key}: {why}"));
+            }
+        };
+        let (file, url) = (&self.jwt_keys_file, &self.jwt_keys_url);
+        require("jwt_issuer", !self.jwt_issuer.is_empty(), "is required with mechanism jwt");
+        require("jwt_audience", !self.jwt_audience.is_empty(), "is required with mechanism jwt");
+        let has_one = file.is_empty() != url.is_empty();
+        require("jwt_keys_file", has_one, "either this or auth.jwt_keys_url is required, not both");
+        let is_readable = file.is_empty() || std::fs::File::open(file).is_ok();
+        require("jwt_keys_file", is_readable, "cannot be read");
+        if !url.is_empty()
+            && let Err(why) = check_url(url)
+        {
+            require("jwt_keys_url", false, &why);
+        }
+        let leeway = (Duration::ZERO..=Duration::from_secs(60)).contains(&self.jwt_leeway);
+        require("jwt_leeway", leeway, "must be 0s to 60s");
+        let has_rules = !self.jwt_rules.is_empty();
+        require("jwt_rules", has_rules, "without a rule no token is allowed anything");
     }
 
     /// Adds what is allowed and yet should be known.
@@ -87,7 +130,7 @@ impl Auth {
 
 impl fmt::Display for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { mechanisms, insecure, reflection } = self;
+        let Self { mechanisms, insecure, reflection, .. } = self;
         let words: Vec<&str> = mechanisms.iter().map(|mechanism| mechanism.word()).collect();
         let reflection = match reflection {
             Reflection::Auto => "auto",
@@ -96,9 +139,46 @@ impl fmt::Display for Auth {
         };
         writeln!(f, "\n[auth]")?;
         writeln!(f, "mechanisms = {words:?}")?;
+        writeln!(f, "jwt_issuer = {:?}", self.jwt_issuer)?;
+        writeln!(f, "jwt_audience = {:?}", self.jwt_audience)?;
+        writeln!(f, "jwt_keys_file = {:?}", self.jwt_keys_file)?;
+        writeln!(f, "jwt_keys_url = {:?}", self.jwt_keys_url)?;
+        writeln!(f, "jwt_leeway = {:?}", duration_text(self.jwt_leeway))?;
+        let rules: Vec<String> = self.jwt_rules.iter().map(ToString::to_string).collect();
+        writeln!(f, "jwt_rules = {rules:?}")?;
         writeln!(f, "insecure = {insecure}")?;
         writeln!(f, "reflection = {reflection:?}")
     }
+}
+
+/// Whether a document may be fetched from there.
+///
+/// # Errors
+/// What is allowed instead.
+pub fn check_url(url: &str) -> Result<Uri, String> {
+    let wrong = || "must be https://HOST/…, or http:// to this machine, without a user".to_owned();
+    let uri: Uri = url.parse().map_err(|_| wrong())?;
+    let host = url_host(&uri).ok_or_else(wrong)?;
+    let is_here = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    let is_allowed = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => is_here,
+        _ => false,
+    };
+    let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
+    if is_allowed && !has_user { Ok(uri) } else { Err(wrong()) }
+}
+
+/// The host, of an IPv6 address without brackets.
+pub fn url_host(uri: &Uri) -> Option<&str> {
+    uri.host().map(|host| host.trim_start_matches('[').trim_end_matches(']'))
+}
+
+/// Rules: a list, or with semicolons between, since the grants of some have commas.
+fn read_rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ClaimRule>, D::Error> {
+    let rules = read_texts(deserializer, ';')?;
+    let rules = rules.iter().map(|rule| ClaimRule::parse(rule)).collect::<Result<_, _>>();
+    rules.map_err(serde::de::Error::custom)
 }
 
 /// A list, or words with commas between them: variables of the environment have no lists.
@@ -107,19 +187,27 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
+    let words = read_texts(deserializer, ',')?;
+    let read =
+        |word: String| T::deserialize(serde::de::value::StringDeserializer::<D::Error>::new(word));
+    words.into_iter().map(read).collect()
+}
+
+fn read_texts<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    separator: char,
+) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Given {
         List(Vec<String>),
         Text(String),
     }
-    let words = match Given::deserialize(deserializer)? {
-        Given::List(words) => words,
-        Given::Text(text) => text.split(',').map(|word| word.trim().to_owned()).collect(),
+    let texts = match Given::deserialize(deserializer)? {
+        Given::List(texts) => texts,
+        Given::Text(text) => text.split(separator).map(|one| one.trim().to_owned()).collect(),
     };
-    let read =
-        |word: String| T::deserialize(serde::de::value::StringDeserializer::<D::Error>::new(word));
-    words.into_iter().filter(|word| !word.is_empty()).map(read).collect()
+    Ok(texts.into_iter().filter(|text| !text.is_empty()).collect())
 }
 
 #[cfg(test)]
@@ -185,5 +273,61 @@ mod tests {
         assert!(!has(&[("AUTH__MECHANISMS", "keys")]));
         assert!(has(&[("AUTH__MECHANISMS", "keys"), ("AUTH__REFLECTION", "on")]));
         assert!(!has(&[("AUTH__REFLECTION", "off")]));
+    }
+
+    #[test]
+    fn g_23_tokens_need_an_issuer_an_audience_keys_and_rules() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let file = file.path().to_str().unwrap();
+        let whole = [
+            ("AUTH__MECHANISMS", "keys,jwt"),
+            ("AUTH__JWT_ISSUER", "https://id.example.org"),
+            ("AUTH__JWT_AUDIENCE", "bellringer"),
+            ("AUTH__JWT_KEYS_FILE", file),
+            ("AUTH__JWT_RULES", "group=ops -> operator; t=* -> worker@{}/mail,reports"),
+        ];
+        let config = load(&whole).unwrap();
+        assert_eq!(config.auth.jwt_rules.len(), 2);
+        for (name, value, named) in [
+            ("AUTH__JWT_ISSUER", "", "auth.jwt_issuer"),
+            ("AUTH__JWT_AUDIENCE", "", "auth.jwt_audience"),
+            ("AUTH__JWT_KEYS_FILE", "", "auth.jwt_keys_file"),
+            ("AUTH__JWT_KEYS_FILE", "/no/such/file", "auth.jwt_keys_file"),
+            ("AUTH__JWT_KEYS_URL", "https://id.example.org/keys", "not both"),
+            ("AUTH__JWT_KEYS_URL", "http://id.example.org/keys", "auth.jwt_keys_url"),
+            ("AUTH__JWT_LEEWAY", "2m", "auth.jwt_leeway"),
+            ("AUTH__JWT_RULES", "", "auth.jwt_rules"),
+            ("AUTH__JWT_RULES", "group=ops -> king@acme", "auth.jwt_rules"),
+        ] {
+            let mut settings = whole.to_vec();
+            settings.retain(|(other, _)| *other != name);
+            settings.push((name, value));
+            let problems = load(&settings).unwrap_err();
+            assert!(problems.contains(named), "{name}={value}: {problems}");
+        }
+    }
+
+    #[test]
+    fn only_what_cannot_be_changed_on_the_way_is_fetched() {
+        for good in [
+            "https://id.example.org/keys",
+            "http://localhost:8080/keys",
+            "http://127.0.0.1/",
+            "http://[::1]:1/keys",
+        ] {
+            assert!(check_url(good).is_ok(), "{good}");
+        }
+        for wrong in [
+            "",
+            "keys.json",
+            "ftp://id.example.org/keys",
+            "file:///etc/passwd",
+            "http://id.example.org/keys",
+            "http://127.0.0.1.example.org/keys",
+            "https://me:secret@id.example.org/keys",
+            "http://id.example.org@127.0.0.1/keys",
+        ] {
+            assert!(check_url(wrong).is_err(), "{wrong}");
+        }
     }
 }

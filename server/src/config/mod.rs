@@ -16,7 +16,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::telemetry::Sampler;
-pub use auth::{Auth, Mechanism, Reflection};
+pub use auth::{Auth, Mechanism, Reflection, check_url, url_host};
 use units::{duration_text, read_address, read_duration, read_size};
 
 /// The defaults, with their documentation.

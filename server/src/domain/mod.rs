@@ -2,6 +2,7 @@
 //! does I/O, or knows protobuf or SQL; time and chance are passed in.
 
 pub mod access;
+pub mod claims;
 pub mod ending;
 pub mod filter;
 pub mod history;
@@ -18,6 +19,7 @@ pub mod task;
 pub mod worker;
 
 pub use access::{Grant, KeyHash, Role, Scope};
+pub use claims::ClaimRule;
 pub use ending::{Ending, Tried, Verdict, decide};
 pub use filter::{Filter, ListQuery, Selection, View};
 pub use history::{Fate, Partition};
