@@ -137,10 +137,13 @@ impl BatchError {
         Self {
             reason,
             message: error.message.clone(),
-            outcome_unknown: reason == Reason::OutcomeUnknown,
+            outcome_unknown: matches!(reason, Reason::OutcomeUnknown | Reason::DeadlineExceeded),
             is_retryable: matches!(
                 reason,
-                Reason::Overloaded | Reason::StoreUnavailable | Reason::Draining
+                Reason::Overloaded
+                    | Reason::RateLimited
+                    | Reason::StoreUnavailable
+                    | Reason::Draining
             ),
         }
     }

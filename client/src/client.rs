@@ -10,10 +10,11 @@ use bellringer_api::v1::stats_service_client::StatsServiceClient;
 use bellringer_api::v1::task_service_client::TaskServiceClient;
 use bellringer_api::v1::worker_service_client::WorkerServiceClient;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Channel, Endpoint};
 
 use crate::auth::{Credentials, Token};
 use crate::error::Error;
+use crate::tls::Tls;
 use crate::trace::Source;
 
 /// Largest answer that is taken: a page of full tasks.
@@ -38,6 +39,7 @@ pub struct Builder {
     namespace: String,
     token: Option<Token>,
     trace: Source,
+    tls: Tls,
     connect_timeout: Duration,
     request_timeout: Duration,
     auto_idempotency: bool,
@@ -45,7 +47,8 @@ pub struct Builder {
 
 impl Client {
     /// Connects to `http://host:port`, or to several such addresses with commas between them. With
-    /// `https://` the server must have a certificate that this machine trusts.
+    /// `https://` the server must have a certificate that this machine trusts, or see
+    /// [`Builder::tls_ca`].
     ///
     /// # Errors
     /// If an address is wrong, or a single one cannot be reached.
@@ -60,6 +63,7 @@ impl Client {
             namespace: String::new(),
             token: None,
             trace: Source::default(),
+            tls: Tls::default(),
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(30),
             auto_idempotency: false,
@@ -132,6 +136,30 @@ impl Builder {
         tell: impl Fn() -> Option<String> + Send + Sync + 'static,
     ) -> Self {
         self.trace = Source::new(tell);
+        self
+    }
+
+    /// Trusts servers whose certificates are signed by one of these, as PEM, and no others. For
+    /// `https://` addresses. Default: what this machine trusts.
+    #[must_use]
+    pub fn tls_ca(mut self, pem: impl AsRef<[u8]>) -> Self {
+        self.tls.ca = Some(pem.as_ref().to_owned());
+        self
+    }
+
+    /// Shows a certificate to the server, for servers that ask for one: the certificate with its
+    /// chain, and its private key, as PEM. For `https://` addresses. Default: none.
+    #[must_use]
+    pub fn tls_identity(mut self, cert: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
+        self.tls.identity = Some((cert.as_ref().to_owned(), key.as_ref().to_owned()));
+        self
+    }
+
+    /// The name that the server's certificate must be for, if it is not that of the address: for
+    /// tunnels. For `https://` addresses. Default: the address's.
+    #[must_use]
+    pub fn tls_server_name(mut self, name: impl Into<String>) -> Self {
+        self.tls.server_name = Some(name.into());
         self
     }
 
@@ -208,10 +236,14 @@ impl Builder {
         let wrong = |why: &dyn std::fmt::Display| Error::Address(format!("{address}: {why}"));
         let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|error| wrong(&error))?;
         let endpoint = match endpoint.uri().scheme_str() {
+            // Whoever sets up TLS does not mean to go without.
+            Some("http") if self.tls.is_set() => {
+                return Err(wrong(&"must start with https://, since TLS is set up"));
+            }
             Some("http") => endpoint,
-            Some("https") => endpoint
-                .tls_config(ClientTlsConfig::new().with_native_roots())
-                .map_err(|error| wrong(&error))?,
+            Some("https") => {
+                endpoint.tls_config(self.tls.config()).map_err(|error| wrong(&error))?
+            }
             _ => return Err(wrong(&"must start with http:// or https://")),
         };
         Ok(endpoint
@@ -253,6 +285,17 @@ mod tests {
         assert!(!format!("{client:?}").contains("canary"));
         let wrong = Client::builder("http://127.0.0.1:1").token("a\nb").connect_lazy();
         assert!(matches!(wrong, Err(Error::Settings(_))));
+    }
+
+    #[tokio::test]
+    async fn what_is_set_up_for_tls_is_used_or_refused_and_its_key_is_never_shown() {
+        let builder = Client::builder("http://127.0.0.1:1").tls_identity("cert", "canary");
+        assert!(!format!("{builder:?}").contains("canary"));
+        let error = builder.connect_lazy().unwrap_err().to_string();
+        assert!(error.contains("https://"), "{error}");
+        let wrong = Client::builder("https://127.0.0.1:1").tls_identity("cert", "canary");
+        let error = wrong.connect_lazy().unwrap_err().to_string();
+        assert!(error.contains("127.0.0.1") && !error.contains("canary"), "{error}");
     }
 
     #[tokio::test]

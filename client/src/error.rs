@@ -92,7 +92,9 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self.code() {
             Some(Code::Unavailable) => !self.outcome_unknown(),
-            Some(Code::ResourceExhausted) => self.reason() == Some(ErrorReason::Overloaded),
+            Some(Code::ResourceExhausted) => {
+                matches!(self.reason(), Some(ErrorReason::Overloaded | ErrorReason::RateLimited))
+            }
             _ => false,
         }
     }
@@ -100,7 +102,9 @@ impl Error {
     /// Whether the call may have been carried out although it failed.
     pub fn outcome_unknown(&self) -> bool {
         match (self.code(), self.reason()) {
-            (_, Some(reason)) => reason == ErrorReason::OutcomeUnknown,
+            (_, Some(reason)) => {
+                matches!(reason, ErrorReason::OutcomeUnknown | ErrorReason::DeadlineExceeded)
+            }
             // No word from the server: the connection or the deadline ended it.
             (
                 Some(Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown),

@@ -74,6 +74,7 @@ mod stats;
 mod tasks;
 mod text;
 mod times;
+mod tls;
 mod trace;
 mod wait;
 mod watch;

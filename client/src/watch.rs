@@ -195,6 +195,7 @@ fn is_passing(status: &Status) -> bool {
             reason,
             Reason::SlowConsumer
                 | Reason::Overloaded
+                | Reason::RateLimited
                 | Reason::Draining
                 | Reason::StoreUnavailable
                 | Reason::OutcomeUnknown

@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::{self, Access};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Mechanism};
+use crate::config::{ClientCertificates, Config, Mechanism, RateLimit, TlsVersion};
 use crate::domain::Retention;
+use crate::edge;
 use crate::engine::{self, Engine};
 use crate::grace::{self, Grace};
 use crate::leader;
@@ -30,6 +31,7 @@ pub struct App {
     tracer: Tracer,
     pause: Duration,
     grace: Duration,
+    connections: Arc<metrics::Connections>,
     edge: Stage,
     loops: Stage,
     writers: Stage,
@@ -60,7 +62,7 @@ impl App {
         let address = listener.local_addr()?;
         let mut writers = Stage::new("writers");
         let mut loops = Stage::new("loops");
-        let mut edge = Stage::new("edge");
+        let mut stage = Stage::new("edge");
         restore_clock(&store).await?;
         let tracer = tracer(config, address)?;
         let settings = engine_settings(config, address, &metrics, tracer.clone())?;
@@ -69,15 +71,39 @@ impl App {
         let keys_changed = engine.keys_changed.clone();
         let access =
             Access::start(store.clone(), access_settings(config), keys_changed, &mut loops).await?;
+        let counters = metrics.connections.clone();
+        let tls = match tls_files(config) {
+            None => None,
+            Some(files) => {
+                let certificates = edge::Certificates::load(files, counters.clone()).await?;
+                let serving = certificates.serving();
+                let following = certificates.follow(config.tls.reload_interval, stage.token());
+                stage.spawn("certificates", async move {
+                    following.await;
+                    Ok(())
+                });
+                Some(serving)
+            }
+        };
+        let connections = connection_settings(config, tls, counters.clone());
+        let health = match config.server.health_listen {
+            None => None,
+            Some(wanted) => {
+                let listener = rpc::bind(wanted).await?;
+                tracing::info!(address = %listener.local_addr()?, "serving health");
+                Some((listener, for_probes(&connections)))
+            }
+        };
+        let listeners = rpc::Listeners { everything: (listener, connections), health };
         let serving = rpc::serve(
             engine.clone(),
             access,
             rpc_settings(config, tracer.clone()),
             metrics.clone(),
-            listener,
-            edge.token(),
+            listeners,
+            stage.token(),
         );
-        edge.spawn("grpc", serving);
+        stage.spawn("grpc", serving);
         let mut metrics_address = None;
         if let Some(wanted) = config.server.metrics_listen {
             let listener = rpc::bind(wanted).await?;
@@ -85,7 +111,7 @@ impl App {
             tracing::info!(%address, "serving metrics");
             let observed = engine.clone();
             let refresh = move || observed.observe();
-            edge.spawn("metrics", metrics::serve(listener, metrics, refresh, edge.token()));
+            stage.spawn("metrics", metrics::serve(listener, metrics, refresh, stage.token()));
         }
         tracing::info!(%address, "serving");
         let (pause, grace) = (config.server.shutdown_pause, config.server.shutdown_grace);
@@ -97,7 +123,8 @@ impl App {
             tracer,
             pause,
             grace,
-            edge,
+            connections: counters,
+            edge: stage,
             loops,
             writers,
         })
@@ -111,6 +138,11 @@ impl App {
     /// Where it tells metrics, if it does.
     pub fn metrics_addr(&self) -> Option<SocketAddr> {
         self.metrics_address
+    }
+
+    /// What happened to connections so far.
+    pub fn connections(&self) -> &metrics::Connections {
+        &self.connections
     }
 
     /// The engine, for tests that call rounds of upkeep themselves.
@@ -254,6 +286,7 @@ fn engine_settings(
         max_waiting: config.dispatch.max_waiting,
         fair_share: config.dispatch.fair_share,
         kinds_per_namespace: config.limits.kinds_per_namespace,
+        schedules_per_namespace: config.limits.schedules_per_namespace,
         watchers: config.limits.watchers,
         watch_buffer: config.watch.buffer,
         reconcile_interval: config.watch.reconcile_interval,
@@ -302,10 +335,69 @@ fn access_settings(config: &Config) -> access::Settings {
 fn rpc_settings(config: &Config, tracer: Tracer) -> rpc::Settings {
     rpc::Settings {
         largest_payload: config.limits.payload,
-        keepalive_interval: config.server.keepalive_interval,
-        keepalive_timeout: config.server.keepalive_timeout,
+        deadlines: rpc::Deadlines {
+            usual: config.server.call_timeout,
+            longest: config.server.longest_call,
+        },
+        calls: config.limits.calls,
+        quotas: rpc::QuotaSettings {
+            rates: match config.rates.limit {
+                RateLimit::Auto => config.auth.is_on(),
+                RateLimit::On => true,
+                RateLimit::Off => false,
+            }
+            .then(|| config.rates.all()),
+            streams: config.limits.streams_per_caller,
+        },
+        stream_lifetime: config.server.stream_lifetime,
+        // Before the connection is cut.
+        stream_grace: config.server.connection_age_grace / 2,
         bookmark_interval: config.watch.bookmark_interval,
         tracer,
+    }
+}
+
+fn tls_files(config: &Config) -> Option<edge::Files> {
+    let tls = &config.tls;
+    let file = |path: &str| (!path.is_empty()).then(|| path.into());
+    Some(edge::Files {
+        cert: file(&tls.cert_file)?,
+        key: file(&tls.key_file)?,
+        client_ca: file(&tls.client_ca_file),
+        client_optional: tls.client_certificates == ClientCertificates::Optional,
+        only_tls13: tls.min_version == TlsVersion::V1_3,
+    })
+}
+
+fn connection_settings(
+    config: &Config,
+    tls: Option<edge::Serving>,
+    counters: Arc<metrics::Connections>,
+) -> edge::Settings {
+    edge::Settings {
+        tls,
+        connections: config.limits.connections,
+        connections_per_source: config.limits.connections_per_source,
+        handshake_timeout: config.server.handshake_timeout,
+        keepalive_interval: config.server.keepalive_interval,
+        keepalive_timeout: config.server.keepalive_timeout,
+        age: config.server.connection_age,
+        age_grace: config.server.connection_age_grace,
+        streams: config.limits.streams_per_connection,
+        header_bytes: u32::try_from(config.limits.headers).unwrap_or(u32::MAX),
+        counters,
+    }
+}
+
+/// Probes are few, and ask one question each.
+fn for_probes(connections: &edge::Settings) -> edge::Settings {
+    edge::Settings {
+        tls: None,
+        connections: 64,
+        connections_per_source: 0,
+        streams: 16,
+        counters: Arc::default(),
+        ..connections.clone()
     }
 }
 

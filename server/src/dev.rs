@@ -62,10 +62,12 @@ async fn serve(
     let clock = std::sync::Arc::new(VirtualClock::default());
     let app = App::start_with(&config, clock).await?;
     let address = app.local_addr();
-    println!("{}", welcome(dev, postgres, &format!("http://{address}")));
+    let scheme = if config.tls.cert_file.is_empty() { "http" } else { "https" };
+    let url = format!("{scheme}://{address}");
+    println!("{}", welcome(dev, postgres, &url));
     if let Some(file) = &dev.handshake_file {
         let database_url = postgres.map_or_else(String::new, PrivatePostgres::loopback_url);
-        write_handshake(file, &format!("http://{address}"), &database_url)?;
+        write_handshake(file, &url, &database_url)?;
     }
     let until = async {
         tokio::select! {
@@ -78,7 +80,10 @@ async fn serve(
 }
 
 fn welcome(dev: &Dev, postgres: Option<&PrivatePostgres>, url: &str) -> String {
-    let address = url.trim_start_matches("http://");
+    let (flag, address) = match url.strip_prefix("https://") {
+        Some(address) => ("-cacert FILE", address),
+        None => ("-plaintext", url.trim_start_matches("http://")),
+    };
     let mut text = format!("\nBellringer is serving gRPC on {url}\n");
     if let Some(postgres) = postgres {
         let kept = if dev.temporary { "thrown away at the end" } else { "kept" };
@@ -94,7 +99,7 @@ fn welcome(dev: &Dev, postgres: Option<&PrivatePostgres>, url: &str) -> String {
          export BELLRINGER_SERVER={url}\n  \
          bellctl worker --exec 'hello=cat' &\n  \
          bellctl submit hello --payload '{{\"name\": \"world\"}}' --watch\n  \
-         grpcurl -plaintext -d '{{\"task\": {{\"kind\": \"hello\"}}}}' {address} \
+         grpcurl {flag} -d '{{\"task\": {{\"kind\": \"hello\"}}}}' {address} \
          bellringer.v1.TaskService/Submit\n\nCtrl-C stops it.\n"
     ));
     text

@@ -3,7 +3,8 @@
 //! Floors, from the ground up; each imports only what is below it:
 //!
 //! 1. [`domain`] (pure rules), [`act`], [`clock`], [`config`], [`batch`], [`supervise`], [`grace`],
-//!    [`telemetry`]: know nothing of tasks' storage or wires
+//!    [`telemetry`], [`edge`], [`places`], [`rates`], [`seal`]: know nothing of tasks' storage, or of what is
+//!    called
 //! 2. [`store`]: the only place with SQL
 //! 3. [`engine`]: what moves: submitting, dispatching, completing, watching, upkeep; [`access`]: who
 //!    calls, and what they may do
@@ -21,14 +22,18 @@ pub mod clock;
 pub mod config;
 pub mod dev;
 pub mod domain;
+pub mod edge;
 pub mod engine;
 pub mod grace;
 pub mod keys;
 pub mod leader;
 pub mod log;
 pub mod metrics;
+pub mod places;
 pub mod private_postgres;
+pub mod rates;
 pub mod rpc;
+pub mod seal;
 pub mod store;
 pub mod supervise;
 pub mod telemetry;

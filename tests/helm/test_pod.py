@@ -16,7 +16,7 @@ import unittest
 import grpc
 
 import chart
-from test_config import BINARIES, DEFAULTS
+from test_config import BINARIES
 
 SERVER = BINARIES / "bellringer"
 PROBE = os.environ.get("PROBE")
@@ -117,12 +117,13 @@ class Pod(unittest.TestCase):
     def setUp(self):
         self.port, metrics = free_port(), free_port()
         values = chart.merged(
-            chart.SECRET, {"bindAddress": "127.0.0.1", "metrics": {"port": metrics}}
+            chart.SECRET,
+            {
+                "bindAddress": "127.0.0.1",
+                "metrics": {"port": metrics},
+                "health": {"port": free_port()},
+            },
         )
-        if "health_listen" in DEFAULTS["server"]:
-            values["health"] = {"port": free_port()}
-        else:
-            values["health"] = {"enabled": False}
         self.metrics = metrics
         self.objects = chart.render(values)
         self.pod = self.objects.server()["spec"]

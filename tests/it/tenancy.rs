@@ -125,15 +125,19 @@ fn reason_of(answer: &Result<Option<DynamicMessage>, Status>) -> String {
     }
 }
 
-/// Everything that a caller can see of an answer, with what the caller itself has said left out.
+/// Everything that a caller can see of an answer, with what the caller itself has said left out. The entries of a
+/// map come in any order, in every answer anew, so that bytes of details are compared sorted.
 fn seen(answer: &Result<Option<DynamicMessage>, Status>, said: &World) -> String {
     let Err(status) = answer else { return "OK".to_owned() };
-    let details = String::from_utf8_lossy(status.details()).into_owned();
-    let mut text = format!("{:?} {} {details}", status.code(), status.message());
+    let mut message = status.message().to_owned();
+    let mut details = String::from_utf8_lossy(status.details()).into_owned();
     for (_, name) in said.names().iter().filter(|(field, _)| *field != "kind") {
-        text = text.replace(name, "…");
+        message = message.replace(name, "…");
+        details = details.replace(name, "…");
     }
-    text
+    let mut details: Vec<char> = details.chars().collect();
+    details.sort_unstable();
+    format!("{:?} {message} {}", status.code(), details.into_iter().collect::<String>())
 }
 
 /// What somebody else has, so that it can be seen that nobody touched it.

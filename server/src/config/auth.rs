@@ -213,6 +213,7 @@ fn read_texts<'de, D: Deserializer<'de>>(
 #[cfg(test)]
 mod tests {
     use super::super::{Config, Flags};
+    use super::check_url;
 
     fn load(settings: &[(&str, &str)]) -> Result<Config, String> {
         let environment = settings

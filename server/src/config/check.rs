@@ -26,6 +26,13 @@ impl Config {
         let second = Duration::from_secs(1);
         range("server.shutdown_pause", self.server.shutdown_pause, Duration::ZERO, DAY);
         range("server.shutdown_grace", self.server.shutdown_grace, MILLISECOND, DAY);
+        range("server.handshake_timeout", self.server.handshake_timeout, second, 60 * second);
+        range("server.connection_age", self.server.connection_age, second, 30 * DAY);
+        range("server.connection_age_grace", self.server.connection_age_grace, second, DAY);
+        range("server.stream_lifetime", self.server.stream_lifetime, second, 30 * DAY);
+        range("server.call_timeout", self.server.call_timeout, 100 * MILLISECOND, DAY);
+        range("server.longest_call", self.server.longest_call, self.server.call_timeout, DAY);
+        range("tls.reload_interval", self.tls.reload_interval, 100 * MILLISECOND, DAY);
         range("server.keepalive_interval", self.server.keepalive_interval, second, DAY);
         range("server.keepalive_timeout", self.server.keepalive_timeout, second, DAY);
         range("store.acquire_timeout", self.store.acquire_timeout, 10 * MILLISECOND, 60 * second);
@@ -76,7 +83,16 @@ impl Config {
         number("dispatch.fair_share", self.dispatch.fair_share, 2, 1_000);
         number("limits.payload", self.limits.payload, 1 << 10, LARGEST_PAYLOAD);
         number("limits.kinds_per_namespace", self.limits.kinds_per_namespace, 1, 1_000_000);
+        let schedules = self.limits.schedules_per_namespace;
+        number("limits.schedules_per_namespace", schedules, 1, 1_000_000);
         number("limits.watchers", self.limits.watchers, 1, 1_000_000);
+        number("limits.calls", self.limits.calls, 1, 1_000_000);
+        number("limits.connections", self.limits.connections, 1, 1_000_000);
+        number("limits.connections_per_source", self.limits.connections_per_source, 0, 1_000_000);
+        let streams = connections(self.limits.streams_per_connection);
+        number("limits.streams_per_connection", streams, 1, 100_000);
+        number("limits.streams_per_caller", self.limits.streams_per_caller, 1, 1_000_000);
+        number("limits.headers", self.limits.headers, 4 << 10, 1 << 20);
         number("watch.buffer", self.watch.buffer, 16, 1_000_000);
 
         if self.leases.heartbeat_interval * 3 > self.leases.duration {
@@ -97,6 +113,17 @@ impl Config {
             );
         }
         self.auth.check(self.server.listen, problems);
+        self.rates.check(problems);
+        let tls = &self.tls;
+        for (set, key, needed) in [
+            (&tls.cert_file, "tls.key_file", &tls.key_file),
+            (&tls.key_file, "tls.cert_file", &tls.cert_file),
+            (&tls.client_ca_file, "tls.cert_file", &tls.cert_file),
+        ] {
+            if !set.is_empty() && needed.is_empty() {
+                problems.push(format!("{key}: must be set too, else there would be no TLS"));
+            }
+        }
         let url = self.store.url.expose_secret();
         let schemes = ["postgres://", "postgresql://"];
         if !url.is_empty() && !schemes.iter().any(|scheme| url.starts_with(scheme)) {

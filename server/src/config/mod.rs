@@ -4,6 +4,7 @@
 mod auth;
 mod check;
 mod opentelemetry;
+mod rates;
 pub mod units;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use toml::{Table, Value};
 
 use crate::telemetry::Sampler;
 pub use auth::{Auth, Mechanism, Reflection, check_url, url_host};
+pub use rates::{RateLimit, Rates};
 use units::{duration_text, read_address, read_duration, read_size};
 
 /// The defaults, with their documentation.
@@ -33,10 +35,12 @@ const DATABASE_URL: &str = "BELLRINGER_DATABASE_URL";
 pub struct Config {
     pub server: Server,
     pub auth: Auth,
+    pub tls: Tls,
     pub store: Store,
     pub leases: Leases,
     pub dispatch: Dispatch,
     pub limits: Limits,
+    pub rates: Rates,
     pub retention: Retention,
     pub statistics: Statistics,
     pub watch: Watch,
@@ -50,16 +54,64 @@ pub struct Config {
 pub struct Server {
     pub listen: SocketAddr,
     #[serde(deserialize_with = "read_address")]
+    pub health_listen: Option<SocketAddr>,
+    #[serde(deserialize_with = "read_address")]
     pub metrics_listen: Option<SocketAddr>,
     #[serde(deserialize_with = "read_duration")]
     pub shutdown_pause: Duration,
     #[serde(deserialize_with = "read_duration")]
     pub shutdown_grace: Duration,
     #[serde(deserialize_with = "read_duration")]
+    pub handshake_timeout: Duration,
+    #[serde(deserialize_with = "read_duration")]
     pub keepalive_interval: Duration,
     #[serde(deserialize_with = "read_duration")]
     pub keepalive_timeout: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub call_timeout: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub longest_call: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub connection_age: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub connection_age_grace: Duration,
+    #[serde(deserialize_with = "read_duration")]
+    pub stream_lifetime: Duration,
     pub name: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented in config.default.toml")]
+pub struct Tls {
+    pub cert_file: String,
+    pub key_file: String,
+    pub client_ca_file: String,
+    pub client_certificates: ClientCertificates,
+    pub min_version: TlsVersion,
+    #[serde(deserialize_with = "read_duration")]
+    pub reload_interval: Duration,
+}
+
+/// Whether clients have to show a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientCertificates {
+    /// They must.
+    Required,
+    /// They may.
+    Optional,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum TlsVersion {
+    /// 1.2, and newer.
+    #[serde(rename = "1.2")]
+    V1_2,
+    /// 1.3.
+    #[serde(rename = "1.3")]
+    V1_3,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -109,7 +161,15 @@ pub struct Limits {
     #[serde(deserialize_with = "read_size")]
     pub payload: usize,
     pub kinds_per_namespace: usize,
+    pub schedules_per_namespace: usize,
     pub watchers: usize,
+    pub calls: usize,
+    pub connections: usize,
+    pub connections_per_source: usize,
+    pub streams_per_connection: u32,
+    #[serde(deserialize_with = "read_size")]
+    pub headers: usize,
+    pub streams_per_caller: usize,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -370,10 +430,12 @@ impl fmt::Display for Config {
         let Self {
             server,
             auth,
+            tls,
             store,
             leases,
             dispatch,
             limits,
+            rates,
             retention,
             statistics,
             watch,
@@ -384,13 +446,36 @@ impl fmt::Display for Config {
         writeln!(f, "[server]")?;
         writeln!(f, "listen = \"{}\"", server.listen)?;
         let metrics = server.metrics_listen.map_or_else(String::new, |address| address.to_string());
+        let health = server.health_listen.map_or_else(String::new, |address| address.to_string());
+        writeln!(f, "health_listen = {health:?}")?;
         writeln!(f, "metrics_listen = {metrics:?}")?;
         writeln!(f, "shutdown_pause = {}", d(&server.shutdown_pause))?;
         writeln!(f, "shutdown_grace = {}", d(&server.shutdown_grace))?;
+        writeln!(f, "handshake_timeout = {}", d(&server.handshake_timeout))?;
         writeln!(f, "keepalive_interval = {}", d(&server.keepalive_interval))?;
         writeln!(f, "keepalive_timeout = {}", d(&server.keepalive_timeout))?;
+        writeln!(f, "call_timeout = {}", d(&server.call_timeout))?;
+        writeln!(f, "longest_call = {}", d(&server.longest_call))?;
+        writeln!(f, "connection_age = {}", d(&server.connection_age))?;
+        writeln!(f, "connection_age_grace = {}", d(&server.connection_age_grace))?;
+        writeln!(f, "stream_lifetime = {}", d(&server.stream_lifetime))?;
         writeln!(f, "name = {:?}", server.name)?;
         write!(f, "{auth}")?;
+        writeln!(f, "\n[tls]")?;
+        writeln!(f, "cert_file = {:?}", tls.cert_file)?;
+        writeln!(f, "key_file = {:?}", tls.key_file)?;
+        writeln!(f, "client_ca_file = {:?}", tls.client_ca_file)?;
+        let shown = match tls.client_certificates {
+            ClientCertificates::Required => "required",
+            ClientCertificates::Optional => "optional",
+        };
+        writeln!(f, "client_certificates = {shown:?}")?;
+        let version = match tls.min_version {
+            TlsVersion::V1_2 => "1.2",
+            TlsVersion::V1_3 => "1.3",
+        };
+        writeln!(f, "min_version = {version:?}")?;
+        writeln!(f, "reload_interval = {}", d(&tls.reload_interval))?;
         writeln!(f, "\n[store]")?;
         writeln!(f, "url = {:?}", redacted(store.url.expose_secret()))?;
         writeln!(f, "url_file = {:?}", store.url_file)?;
@@ -413,7 +498,15 @@ impl fmt::Display for Config {
         writeln!(f, "\n[limits]")?;
         writeln!(f, "payload = {}", limits.payload)?;
         writeln!(f, "kinds_per_namespace = {}", limits.kinds_per_namespace)?;
+        writeln!(f, "schedules_per_namespace = {}", limits.schedules_per_namespace)?;
         writeln!(f, "watchers = {}", limits.watchers)?;
+        writeln!(f, "calls = {}", limits.calls)?;
+        writeln!(f, "connections = {}", limits.connections)?;
+        writeln!(f, "connections_per_source = {}", limits.connections_per_source)?;
+        writeln!(f, "streams_per_connection = {}", limits.streams_per_connection)?;
+        writeln!(f, "headers = {}", limits.headers)?;
+        writeln!(f, "streams_per_caller = {}", limits.streams_per_caller)?;
+        write!(f, "{rates}")?;
         writeln!(f, "\n[retention]")?;
         writeln!(f, "succeeded = {}", d(&retention.succeeded))?;
         writeln!(f, "failed = {}", d(&retention.failed))?;

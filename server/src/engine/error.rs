@@ -73,9 +73,20 @@ pub enum Error {
     /// The resume token cannot be honoured.
     #[error("the watch cannot be resumed from this token: {0}")]
     Resync(&'static str),
-    /// Too much is waiting to be written.
-    #[error("too much is waiting to be written")]
+    /// Too much is under way, or waiting to be written.
+    #[error("the server has too much to do")]
     Overloaded,
+    /// Somebody makes too many calls.
+    #[error("the {of} makes too many calls: come back in {} ms", .after.as_millis())]
+    RateLimited {
+        /// Who: caller, namespace or address.
+        of: &'static str,
+        /// When there is room again.
+        after: Duration,
+    },
+    /// The answer was not there in time.
+    #[error("there was no answer before the deadline: the change may have happened")]
+    DeadlineExceeded,
     /// A limit is reached.
     #[error("the limit of {limit} {what} is reached")]
     LimitReached {
@@ -87,6 +98,9 @@ pub enum Error {
     /// This replica is stopping.
     #[error("this replica is stopping")]
     Draining,
+    /// The stream, or its connection, has lived long enough.
+    #[error("the stream has lived long enough: begin it again")]
+    StreamEnded,
     /// The database cannot be reached; nothing was changed.
     #[error("the database cannot be reached")]
     StoreUnavailable,
@@ -106,7 +120,12 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Overloaded | Self::Draining => Some(Duration::from_millis(500)),
-            Self::StoreUnavailable => Some(Duration::from_secs(1)),
+            Self::RateLimited { after, .. } => Some(*after),
+            Self::StreamEnded => Some(Duration::ZERO),
+            Self::StoreUnavailable | Self::OutcomeUnknown => Some(Duration::from_secs(1)),
+            // Its limit may be that of a long time.
+            Self::LimitReached { .. } => Some(Duration::from_secs(10)),
+            Self::SlowConsumer => Some(Duration::from_millis(100)),
             _ => None,
         }
     }
@@ -125,6 +144,10 @@ impl From<store::Error> for Error {
             store::Error::Unavailable(_) | store::Error::Collision(_) => {
                 tracing::warn!(error = chain(&error), "the database is unavailable");
                 Self::StoreUnavailable
+            }
+            store::Error::Busy => {
+                tracing::debug!("every connection to the database is in use");
+                Self::Overloaded
             }
             store::Error::Unknown(_) => {
                 tracing::warn!(error = chain(&error), "the database was lost during a statement");

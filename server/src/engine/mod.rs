@@ -64,6 +64,7 @@ use crate::domain::task::Start;
 use crate::domain::{ListQuery, Namespace, NewTask, Selection, Task, TaskId, UniqueConflict, View};
 use crate::leader;
 use crate::metrics::Metrics;
+use crate::seal::Seal;
 use crate::store::{ClusterRow, ReplicaRow, Store};
 use crate::supervise::Stage;
 use cancelling::Cancelling;
@@ -102,6 +103,8 @@ pub struct Engine {
     pub pruning: Arc<Pruning>,
     /// Notified when API keys were changed, here or on another replica.
     pub keys_changed: Arc<Notify>,
+    /// Seals what clients keep for the server.
+    pub seal: Seal,
     /// How long leases live, and how often workers are to be heard.
     pub settings: Settings,
     submitter: Arc<Submitter>,
@@ -132,8 +135,10 @@ impl Engine {
         let registry = Arc::new(Registry::new(store.clone(), settings.kinds_per_namespace));
         registry.refresh(true).await?;
         let reading = Arc::new(Reading::new(store.clone(), registry.clone()));
+        let seal = Seal::new(&store.token_key().await?);
         let hub = Arc::new(WatchHub::new(
             reading.clone(),
+            seal.clone(),
             settings.watchers,
             settings.watch_buffer,
             settings.reconcile_interval,
@@ -225,6 +230,7 @@ impl Engine {
             hints.clone(),
             cancelling.clone(),
             wake_leader.clone(),
+            settings.schedules_per_namespace,
         );
         let keys_changed = Arc::new(Notify::new());
         let replicas = Arc::new(Replicas {
@@ -283,6 +289,7 @@ impl Engine {
             upkeep,
             pruning,
             keys_changed,
+            seal,
             settings,
             submitter,
             cancelling,

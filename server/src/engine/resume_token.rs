@@ -1,12 +1,15 @@
 //! Where a watch can be taken up again.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 
 use super::Error;
+use crate::domain::{Namespace, Selection};
+use crate::seal::Seal;
 use crate::store::Horizon;
 
+const KIND: &str = "watch";
 /// Older tokens are not honoured: what they missed may have been pruned.
 const LONGEST_LIFE_SECONDS: i64 = 3_600;
 
@@ -22,25 +25,47 @@ pub struct ResumeToken {
 }
 
 impl ResumeToken {
+    /// What is watched, as text: tokens are bound to it. Not to the caller, whose key may be replaced
+    /// while it watches; whoever resumes has to be allowed to watch anyway.
+    pub fn watched(namespace: &Namespace, selection: &Selection) -> String {
+        let mut text = namespace.to_string();
+        let part = |text: &mut String, part: &str| write!(text, " {}:{part}", part.len()).ok();
+        match selection {
+            Selection::Ids(ids) => {
+                text.push_str(" ids");
+                for id in ids {
+                    part(&mut text, &id.to_string());
+                }
+            }
+            Selection::Filter(filter) => {
+                text.push_str(" filter");
+                part(&mut text, filter.queue.as_ref().map_or("", |queue| queue.as_str()));
+                part(&mut text, filter.kind.as_ref().map_or("", |kind| kind.as_str()));
+                for (key, value) in &filter.labels {
+                    part(&mut text, key);
+                    part(&mut text, value);
+                }
+            }
+        }
+        text
+    }
+
     /// The opaque text.
-    pub fn encode(&self) -> String {
-        URL_SAFE_NO_PAD
-            .encode(format!("1 {} {} {}", self.horizon, self.issued_at, self.incarnation))
+    pub fn encode(&self, seal: &Seal, watched: &str) -> String {
+        let text = format!("{} {} {}", self.horizon, self.issued_at, self.incarnation);
+        seal.seal(KIND, watched, &text)
     }
 
     /// Reads the text.
     ///
     /// # Errors
     /// What is allowed instead.
-    pub fn decode(text: &str) -> Result<Self, String> {
-        let wrong = || "must be a resume token as the server gave it".to_owned();
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
-        let text = String::from_utf8(bytes).map_err(|_| wrong())?;
-        let mut parts = text.splitn(4, ' ');
+    pub fn decode(seal: &Seal, watched: &str, token: &str) -> Result<Self, String> {
+        let wrong =
+            || "must be a resume token as the server gave it, with the same query".to_owned();
+        let text = seal.open(KIND, watched, token).ok_or_else(wrong)?;
+        let mut parts = text.splitn(3, ' ');
         let mut next = || parts.next().ok_or_else(wrong);
-        if next()? != "1" {
-            return Err(wrong());
-        }
         Ok(Self {
             horizon: next()?.parse().map_err(|_| wrong())?,
             issued_at: next()?.parse().map_err(|_| wrong())?,
@@ -71,9 +96,12 @@ mod tests {
     fn a_token_comes_back_as_it_went_out_and_nonsense_is_refused() {
         let token =
             ResumeToken { incarnation: "a b/1".to_owned(), horizon: 7, issued_at: 1_800_000_000 };
-        assert_eq!(ResumeToken::decode(&token.encode()), Ok(token));
-        for bad in ["", "!", "AAAA", &URL_SAFE_NO_PAD.encode("2 1 1 x")] {
-            assert!(ResumeToken::decode(bad).is_err(), "{bad}");
+        let seal = Seal::new(&[7; 32]);
+        let text = token.encode(&seal, "default");
+        assert_eq!(ResumeToken::decode(&seal, "default", &text), Ok(token));
+        assert!(ResumeToken::decode(&seal, "other", &text).is_err());
+        for bad in ["", "!", "AAAA", &seal.seal(KIND, "default", "1 x y")] {
+            assert!(ResumeToken::decode(&seal, "default", bad).is_err(), "{bad}");
         }
     }
 }

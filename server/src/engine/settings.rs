@@ -28,6 +28,8 @@ pub struct Settings {
     pub fair_share: usize,
     /// Most lanes of a namespace.
     pub kinds_per_namespace: usize,
+    /// Most schedules of a namespace.
+    pub schedules_per_namespace: usize,
     /// Most watches.
     pub watchers: usize,
     /// Changed tasks that wait for one watcher.

@@ -21,6 +21,7 @@ use crate::domain::{
     Filter, ListQuery, Namespace, Selection, Task, TaskId, TaskState, View, limits,
 };
 use crate::metrics::Metrics;
+use crate::seal::Seal;
 use crate::store::Horizon;
 
 /// Tasks of a snapshot or of a resumed journal.
@@ -41,6 +42,7 @@ struct Watchers {
 #[derive(Debug)]
 pub struct WatchHub {
     reading: Arc<Reading>,
+    seal: Seal,
     watchers: Mutex<Watchers>,
     count: AtomicUsize,
     next_number: AtomicU64,
@@ -59,6 +61,8 @@ pub struct WatchHub {
 pub struct Watch {
     /// The watcher.
     pub watcher: Arc<Watcher>,
+    /// What is watched, as tokens are bound to it.
+    watched: String,
     hub: Arc<WatchHub>,
 }
 
@@ -75,7 +79,7 @@ impl Watch {
         let incarnation = horizon.map(|horizon| horizon.incarnation).unwrap_or_default();
         let issued_at = self.hub.reading.now().as_second();
         super::resume_token::ResumeToken { incarnation, horizon: self.watcher.horizon(), issued_at }
-            .encode()
+            .encode(&self.hub.seal, &self.watched)
     }
 }
 
@@ -83,6 +87,7 @@ impl WatchHub {
     /// A hub without watchers: at most `most`, with room for `buffer` changed tasks each.
     pub fn new(
         reading: Arc<Reading>,
+        seal: Seal,
         most: usize,
         buffer: usize,
         looks_every: Duration,
@@ -90,6 +95,7 @@ impl WatchHub {
     ) -> Self {
         Self {
             reading,
+            seal,
             watchers: Mutex::default(),
             count: AtomicUsize::new(0),
             next_number: AtomicU64::new(0),
@@ -179,11 +185,12 @@ impl WatchHub {
             resume.check(&horizon, self.reading.now())?;
         }
         self.lock().horizon.get_or_insert_with(|| horizon.clone());
+        let watched = super::resume_token::ResumeToken::watched(namespace, &selection);
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let watcher = Arc::new(Watcher::new(number, id, selection, view, horizon.xid, self.buffer));
         self.add(&watcher);
         // From here on changes wait behind the snapshot; dropping `watch` gives the place up.
-        let watch = Watch { watcher: watcher.clone(), hub: self.clone() };
+        let watch = Watch { watcher: watcher.clone(), watched, hub: self.clone() };
         match &watcher.selection {
             Selection::Ids(ids) => {
                 let tasks = self.reading.tasks(namespace, ids, view).await?;

@@ -42,8 +42,6 @@ pub struct Calls {
     by_path: HashMap<String, Arc<Method>>,
     other: Arc<Method>,
     refusals: Family<Of<1>, Counter>,
-    /// Connections that are open.
-    pub connections: Gauge,
 }
 
 /// Metrics of one method.
@@ -92,9 +90,7 @@ impl Calls {
             "Calls that were answered with an error, by its reason.",
             refusals.clone(),
         );
-        let connections = Gauge::default();
-        to.register("grpc_connections", "Connections that are open.", connections.clone());
-        Self { by_path, other, refusals, connections }
+        Self { by_path, other, refusals }
     }
 
     /// The method of a path.

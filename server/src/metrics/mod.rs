@@ -4,6 +4,7 @@
 //! from closed lists, and from namespaces and queues up to a number of them.
 
 mod calls;
+mod connections;
 mod database;
 mod histogram;
 mod parts;
@@ -13,10 +14,12 @@ mod tasks;
 mod text;
 
 use std::fmt;
+use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
 
 pub use calls::{Calls, Method};
+pub use connections::Connections;
 pub use database::{Database, Invariant, Pool, Running, Statements};
 pub use histogram::Histogram;
 pub use parts::{Leader, Schedules, Watches, Workers};
@@ -41,6 +44,8 @@ pub struct Metrics {
     pub database: Database,
     /// Of gRPC.
     pub calls: Calls,
+    /// Of connections, and of the certificate that they are served with.
+    pub connections: Arc<Connections>,
 }
 
 impl fmt::Debug for Metrics {
@@ -64,7 +69,19 @@ impl Metrics {
         let leader = Leader::register(to);
         let database = Database::register(to, statements);
         let calls = Calls::register(to, methods);
-        Self { registry, process, tasks, schedules, watches, workers, leader, database, calls }
+        let connections = Arc::new(Connections::register(to));
+        Self {
+            registry,
+            process,
+            tasks,
+            schedules,
+            watches,
+            workers,
+            leader,
+            database,
+            calls,
+            connections,
+        }
     }
 
     /// As Prometheus reads it. What is asked of others, such as leadership, is as it was last set.

@@ -101,7 +101,8 @@ impl AccessService for AccessKeys {
         let before = match request.page_token.as_str() {
             "" => Some(None),
             token => {
-                let read = page_token::decode(&query, token).and_then(|last| before(&last));
+                let read =
+                    page_token::decode(self.0.seal(), &query, token).and_then(|last| before(&last));
                 check.field("page_token", read.map(Some))
             }
         };
@@ -115,9 +116,11 @@ impl AccessService for AccessKeys {
         let has_more = keys.len() > size;
         keys.truncate(size);
         let next_page_token = match keys.last() {
-            Some(last) if has_more => {
-                page_token::encode(&query, &format!("{} {}", last.created_at, last.id))
-            }
+            Some(last) if has_more => page_token::encode(
+                self.0.seal(),
+                &query,
+                &format!("{} {}", last.created_at, last.id),
+            ),
             _ => String::new(),
         };
         let keys = keys.into_iter().map(pb_key).collect();
@@ -160,7 +163,7 @@ impl AccessService for AccessKeys {
         let before = match request.page_token.as_str() {
             "" => Some(None),
             token => {
-                let last = page_token::decode(&query, token);
+                let last = page_token::decode(self.0.seal(), &query, token);
                 let wrong = |_| "must be a next_page_token as the server gave it".to_owned();
                 let last = last.and_then(|last| last.parse().map_err(wrong));
                 check.field("page_token", last.map(Some))
@@ -183,7 +186,9 @@ impl AccessService for AccessKeys {
         let has_more = events.len() > size;
         events.truncate(size);
         let next_page_token = match events.last() {
-            Some(last) if has_more => page_token::encode(&query, &last.id.to_string()),
+            Some(last) if has_more => {
+                page_token::encode(self.0.seal(), &query, &last.id.to_string())
+            }
             _ => String::new(),
         };
         let events = events.into_iter().map(pb_event).collect();

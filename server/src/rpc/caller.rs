@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tonic::{Request, Status};
 
 use super::convert::task::Payloads;
+use super::quotas::Quotas;
 use crate::access::{Permission, Principal, Refused, Rule};
 use crate::act::Act;
 use crate::domain::{Grant, Hello, Namespace, Scope};
@@ -22,6 +23,7 @@ pub(crate) struct Caller {
     permission: &'static Permission,
     act: Arc<Act>,
     refused: Refused,
+    quotas: Arc<Quotas>,
 }
 
 /// Takes a request apart.
@@ -40,8 +42,9 @@ impl Caller {
         permission: &'static Permission,
         act: Arc<Act>,
         refused: Refused,
+        quotas: Arc<Quotas>,
     ) -> Self {
-        Self { principal, permission, act, refused }
+        Self { principal, permission, act, refused, quotas }
     }
 
     /// What is written down with what this call changes; `None`: nothing is.
@@ -57,13 +60,14 @@ impl Caller {
     /// The namespace of a request; empty means the default.
     ///
     /// # Errors
-    /// If the caller may not call this method there, whether it exists or not.
+    /// If the caller may not call this method there, whether it exists or not; or too many calls go there.
     pub(crate) fn namespace(&self, text: &str) -> Result<Claim, Error> {
         let text = if text.is_empty() { Namespace::DEFAULT } else { text };
         let Ok(namespace) = Namespace::parse(text) else {
             return Ok(Err(Namespace::parse(text).err().unwrap_or_default()));
         };
         self.may(&Scope::One(namespace.clone()))?;
+        self.quotas.namespace(&namespace)?;
         Ok(Ok(namespace))
     }
 

@@ -4,16 +4,21 @@ mod access_service;
 mod admin_service;
 mod call;
 mod caller;
-mod connected;
 mod convert;
+mod deadline;
 mod gate;
 mod measure;
 mod page_token;
 mod queue_service;
+mod quotas;
 mod schedule_service;
+mod shapes;
+mod shed;
 mod stats_service;
 mod status;
+mod stream_end;
 mod task_service;
+mod undecodable;
 mod worker_service;
 
 use std::net::SocketAddr;
@@ -32,23 +37,29 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::server::NamedService;
-use tonic::transport::server::{Router, TcpIncoming};
+use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
-use tower::layer::util::{Identity, Stack};
+use tower::ServiceBuilder;
 
 use crate::access::Access;
+use crate::edge;
 use crate::engine::Engine;
 use crate::leader::Role;
 use crate::metrics::Metrics;
+use crate::seal::Seal;
 use access_service::AccessKeys;
 use admin_service::Admin;
 use call::CallLayer;
+pub use deadline::Deadlines;
 use gate::Gate;
 use measure::MeasureLayer;
 pub use measure::methods;
 use queue_service::Queues;
+pub use quotas::QuotaSettings;
+use quotas::Quotas;
 use schedule_service::Schedules;
+use shed::Shed;
 use stats_service::Stats;
 use task_service::Tasks;
 use worker_service::Work;
@@ -73,10 +84,16 @@ pub const LEADERSHIP: &str = "leadership";
 pub struct Settings {
     /// Largest payload and result, in bytes.
     pub largest_payload: usize,
-    /// How often an idle connection is pinged.
-    pub keepalive_interval: Duration,
-    /// How long a ping may go unanswered.
-    pub keepalive_timeout: Duration,
+    /// How long calls may take.
+    pub deadlines: Deadlines,
+    /// Most unary calls under way.
+    pub calls: usize,
+    /// How often callers may call.
+    pub quotas: QuotaSettings,
+    /// Longest life of a stream, ±10 %.
+    pub stream_lifetime: Duration,
+    /// How long a worker has to leave a stream that is to end.
+    pub stream_grace: Duration,
     /// How often a silent watch is sent a resume token.
     pub bookmark_interval: Duration,
     /// Where spans of calls go.
@@ -94,19 +111,38 @@ struct Context {
     stop: CancellationToken,
 }
 
-/// Serves gRPC on a listener until `stop`, and then until every stream has ended.
+impl Context {
+    /// What seals tokens.
+    fn seal(&self) -> &Seal {
+        &self.engine.seal
+    }
+}
+
+/// Where to serve.
+#[derive(Debug)]
+pub struct Listeners {
+    /// Everything, over connections of these settings.
+    pub everything: (TcpListener, edge::Settings),
+    /// Health alone.
+    pub health: Option<(TcpListener, edge::Settings)>,
+}
+
+/// Serves gRPC until `stop`, and then until every stream has ended. Health is served to the end.
 ///
 /// # Errors
-/// If the listener breaks.
+/// If a listener breaks.
 pub async fn serve(
     engine: Arc<Engine>,
     access: Arc<Access>,
     settings: Settings,
     metrics: Arc<Metrics>,
-    listener: TcpListener,
+    listeners: Listeners,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let (reporter, health) = tonic_health::server::health_reporter();
+    let quotas = Arc::new(Quotas::new(&settings.quotas));
+    let tracer = settings.tracer.clone();
+    let layers = (settings.deadlines, Shed::new(settings.calls));
     let context = Context {
         engine: engine.clone(),
         settings: Arc::new(settings),
@@ -114,27 +150,41 @@ pub async fn serve(
         stop: stop.clone(),
     };
     let streams = context.streams.clone();
-    let router = router(context, access, &metrics)?.add_service(health);
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let incoming = connected::counted(incoming, metrics.calls.connections.clone());
-    let served = router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
-    let readiness = follow_readiness(&engine, &reporter, stop);
-    let (served, ()) = tokio::join!(served, readiness);
-    streams.close();
-    streams.wait().await;
-    Ok(served?)
+    let routes = routes(context)?.add_service(health.clone()).prepare();
+    let service = ServiceBuilder::new()
+        // The outermost: the others and the handlers log within its span.
+        .layer(CallLayer(tracer))
+        .layer(MeasureLayer(metrics))
+        .layer(layers.0)
+        .layer(layers.1)
+        .layer(Gate(access, quotas.clone()))
+        .service(routes);
+    let (listener, connections) = listeners.everything;
+    let served = edge::serve(listener, connections, service, stop.clone());
+    let ended = CancellationToken::new();
+    let everything = async {
+        let forgetting = quotas.forget(stop.clone());
+        let readiness = follow_readiness(&engine, &reporter, stop);
+        let (served, (), ()) = tokio::join!(served, readiness, forgetting);
+        streams.close();
+        streams.wait().await;
+        ended.cancel();
+        served
+    };
+    let only_health = async {
+        match listeners.health {
+            None => Ok(()),
+            Some((listener, connections)) => {
+                let routes = Routes::new(health).prepare();
+                edge::serve(listener, connections, routes, ended.clone()).await
+            }
+        }
+    };
+    let (everything, only_health) = tokio::join!(everything, only_health);
+    everything.and(only_health)
 }
 
-/// The layers before all services, the first one last.
-type Layers = Stack<Gate, Stack<MeasureLayer, Stack<CallLayer, Identity>>>;
-
-fn router(
-    context: Context,
-    access: Arc<Access>,
-    metrics: &Arc<Metrics>,
-) -> anyhow::Result<Router<Layers>> {
-    let keepalive = Some(context.settings.keepalive_interval);
-    let timeout = Some(context.settings.keepalive_timeout);
+fn routes(context: Context) -> anyhow::Result<Routes> {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -142,17 +192,7 @@ fn router(
             // So that clients by reflection can read the details of errors.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
-    Ok(tonic::transport::Server::builder()
-        // The outermost: the others and the handlers log within its span.
-        .layer(CallLayer(context.settings.tracer.clone()))
-        .layer(MeasureLayer(metrics.clone()))
-        .http2_keepalive_interval(keepalive)
-        .http2_keepalive_timeout(timeout)
-        .tcp_keepalive(keepalive)
-        .max_concurrent_streams(1_000)
-        .initial_stream_window_size(1 << 20)
-        .initial_connection_window_size(4 << 20)
-        .layer(Gate(access))
+    Ok(Routes::default()
         .add_service(
             TaskServiceServer::new(Tasks(context.clone()))
                 .max_decoding_message_size(LARGEST_REQUEST)
@@ -163,15 +203,31 @@ fn router(
                 .max_decoding_message_size(LARGEST_REQUEST)
                 .max_encoding_message_size(LARGEST_ANSWER),
         )
-        .add_service(QueueServiceServer::new(Queues(context.clone())))
+        .add_service(
+            QueueServiceServer::new(Queues(context.clone()))
+                .max_decoding_message_size(LARGEST_REQUEST)
+                .max_encoding_message_size(LARGEST_ANSWER),
+        )
         .add_service(
             ScheduleServiceServer::new(Schedules(context.clone()))
                 .max_decoding_message_size(LARGEST_REQUEST)
                 .max_encoding_message_size(LARGEST_ANSWER),
         )
-        .add_service(StatsServiceServer::new(Stats(context.clone())))
-        .add_service(AdminServiceServer::new(Admin(context.clone())))
-        .add_service(AccessServiceServer::new(AccessKeys(context)))
+        .add_service(
+            StatsServiceServer::new(Stats(context.clone()))
+                .max_decoding_message_size(LARGEST_REQUEST)
+                .max_encoding_message_size(LARGEST_ANSWER),
+        )
+        .add_service(
+            AdminServiceServer::new(Admin(context.clone()))
+                .max_decoding_message_size(LARGEST_REQUEST)
+                .max_encoding_message_size(LARGEST_ANSWER),
+        )
+        .add_service(
+            AccessServiceServer::new(AccessKeys(context))
+                .max_decoding_message_size(LARGEST_REQUEST)
+                .max_encoding_message_size(LARGEST_ANSWER),
+        )
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?))
 }

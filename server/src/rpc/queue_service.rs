@@ -36,7 +36,8 @@ impl QueueService for Queues {
         let after = if request.page_token.is_empty() {
             Some(String::new())
         } else {
-            check.field("page_token", page_token::decode(&query, &request.page_token))
+            check
+                .field("page_token", page_token::decode(self.0.seal(), &query, &request.page_token))
         };
         check.finish().map_err(invalid)?;
         let (Some(namespace), Some(size), Some(after)) = (namespace, size, after) else {
@@ -46,7 +47,7 @@ impl QueueService for Queues {
         let has_more = queues.len() > size;
         queues.truncate(size);
         let next_page_token = match queues.last() {
-            Some(last) if has_more => page_token::encode(&query, last.name.as_str()),
+            Some(last) if has_more => page_token::encode(self.0.seal(), &query, last.name.as_str()),
             _ => String::new(),
         };
         let queues = queues.into_iter().filter_map(|queue| self.write(queue)).collect();

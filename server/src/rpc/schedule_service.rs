@@ -116,7 +116,7 @@ impl ScheduleService for Schedules {
         let query = format!("schedules {} {labels:?} {states:?}", request.namespace);
         let after = match request.page_token.as_str() {
             "" => Some(String::new()),
-            token => check.field("page_token", page_token::decode(&query, token)),
+            token => check.field("page_token", page_token::decode(self.0.seal(), &query, token)),
         };
         check.finish().map_err(invalid)?;
         let (Some(namespace), Some(size), Some(labels), Some(states), Some(after)) =
@@ -130,7 +130,7 @@ impl ScheduleService for Schedules {
         let has_more = found.len() > size;
         found.truncate(size);
         let next_page_token = match found.last() {
-            Some(last) if has_more => page_token::encode(&query, last.name.as_str()),
+            Some(last) if has_more => page_token::encode(self.0.seal(), &query, last.name.as_str()),
             _ => String::new(),
         };
         let schedules = found.into_iter().map(|one| pb_schedule(one, payloads)).collect();
@@ -336,7 +336,8 @@ impl ScheduleService for Schedules {
         let before = match request.page_token.as_str() {
             "" => None,
             token => {
-                let read = page_token::decode(&query, token).and_then(|last| fires_before(&last));
+                let read = page_token::decode(self.0.seal(), &query, token)
+                    .and_then(|last| fires_before(&last));
                 check.field("page_token", read)
             }
         };
@@ -351,7 +352,7 @@ impl ScheduleService for Schedules {
         let next_page_token = match fires.last() {
             Some(last) if has_more => {
                 let kind = if last.range.is_some() { "range" } else { "fire" };
-                page_token::encode(&query, &format!("{kind} {}", last.nominal))
+                page_token::encode(self.0.seal(), &query, &format!("{kind} {}", last.nominal))
             }
             _ => String::new(),
         };

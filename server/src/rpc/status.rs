@@ -61,6 +61,9 @@ impl From<Error> for Status {
                 tell("task_id", attempt.task.to_string());
                 tell("attempt", attempt.attempt.to_string());
             }
+            Error::RateLimited { of, .. } => {
+                details.add_quota_failure_violation(*of, error.to_string());
+            }
             Error::LimitReached { what, limit } => {
                 tell("limit", limit.to_string());
                 details.add_quota_failure_violation(*what, error.to_string());
@@ -81,7 +84,9 @@ impl From<Error> for Status {
             | Error::SlowConsumer
             | Error::Resync(_)
             | Error::Overloaded
+            | Error::DeadlineExceeded
             | Error::Draining
+            | Error::StreamEnded
             | Error::StoreUnavailable
             | Error::OutcomeUnknown => {}
         }
@@ -115,8 +120,10 @@ pub(super) fn classify(error: &Error) -> (Code, ErrorReason) {
         Error::SlowConsumer => (Code::ResourceExhausted, ErrorReason::SlowConsumer),
         Error::Resync(_) => (Code::OutOfRange, ErrorReason::Resync),
         Error::Overloaded => (Code::ResourceExhausted, ErrorReason::Overloaded),
+        Error::RateLimited { .. } => (Code::ResourceExhausted, ErrorReason::RateLimited),
+        Error::DeadlineExceeded => (Code::DeadlineExceeded, ErrorReason::DeadlineExceeded),
         Error::LimitReached { .. } => (Code::ResourceExhausted, ErrorReason::LimitReached),
-        Error::Draining => (Code::Unavailable, ErrorReason::Draining),
+        Error::Draining | Error::StreamEnded => (Code::Unavailable, ErrorReason::Draining),
         Error::StoreUnavailable => (Code::Unavailable, ErrorReason::StoreUnavailable),
         Error::OutcomeUnknown => (Code::Unavailable, ErrorReason::OutcomeUnknown),
         Error::Internal { .. } => (Code::Internal, ErrorReason::Internal),

@@ -16,17 +16,21 @@ use super::caller::enter;
 use super::convert::fields::{key, page_size, text, uuid, view};
 use super::convert::task::{Payloads, filter, new_task, pb_task, task_ref};
 use super::convert::time::duration;
+use super::deadline::Deadline;
 use super::status::{classify, invalid};
+use super::stream_end::StreamEnd;
 use super::{Context, STREAM_BUFFER, page_token};
 use crate::domain::{
     Checker, Filter, ListQuery, Namespace, Selection, TaskId, View, Violations, limits,
 };
 use crate::engine::{Error, Event, ResumeToken, Submitted, Watch};
 
+/// Time before the deadline of a call in which `Wait` answers.
+const ANSWERING: Duration = Duration::from_millis(250);
 /// Largest batch in bytes of payload.
 const BATCH_BYTES: usize = 3 << 20;
 /// Longest wait of `Wait`, and the wait if none is given.
-const WAIT: (Duration, Duration) = (Duration::from_secs(600), Duration::from_secs(60));
+pub(super) const WAIT: (Duration, Duration) = (Duration::from_secs(600), Duration::from_secs(60));
 
 #[derive(Debug)]
 pub(super) struct Tasks(pub(super) Context);
@@ -134,7 +138,7 @@ impl TaskService for Tasks {
         let before = if request.page_token.is_empty() {
             None
         } else {
-            let last = page_token::decode(&token_query, &request.page_token)
+            let last = page_token::decode(self.0.seal(), &token_query, &request.page_token)
                 .and_then(|last| uuid(&last).map(TaskId));
             check.field("page_token", last)
         };
@@ -148,7 +152,9 @@ impl TaskService for Tasks {
         let has_more = tasks.len() > size;
         tasks.truncate(size);
         let next_page_token = match tasks.last() {
-            Some(last) if has_more => page_token::encode(&token_query, &last.id.to_string()),
+            Some(last) if has_more => {
+                page_token::encode(self.0.seal(), &token_query, &last.id.to_string())
+            }
             _ => String::new(),
         };
         let tasks = tasks.into_iter().map(|task| pb_task(task, view, payloads)).collect();
@@ -195,16 +201,22 @@ impl TaskService for Tasks {
         &self,
         request: Request<pb::WatchTasksRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
+        let mut end = StreamEnd::of(&request, &self.0);
         let (caller, request) = enter(request)?;
         let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
         let namespace = check.field("namespace", namespace);
         let selection = check.part(selection(request.task_ids, request.filter));
         let view = check.field("view", view(request.view, View::Basic)).unwrap_or(View::Basic);
-        let resume = if request.resume_token.is_empty() {
-            None
-        } else {
-            check.field("resume_token", ResumeToken::decode(&request.resume_token))
+        let watched = namespace.as_ref().zip(selection.as_ref());
+        let watched =
+            watched.map(|(namespace, selection)| ResumeToken::watched(namespace, selection));
+        let resume = match watched {
+            Some(watched) if !request.resume_token.is_empty() => {
+                let token = ResumeToken::decode(self.0.seal(), &watched, &request.resume_token);
+                check.field("resume_token", token)
+            }
+            _ => None,
         };
         check.finish().map_err(invalid)?;
         let (Some(namespace), Some(selection)) = (namespace, selection) else {
@@ -213,15 +225,22 @@ impl TaskService for Tasks {
         let shown = (view, caller.payloads(&namespace));
         let watch = self.0.engine.watch(&namespace, selection, view, resume).await?;
         let (sender, receiver) = mpsc::channel(STREAM_BUFFER);
-        let (bookmarks, stop) = (self.0.settings.bookmark_interval, self.0.stop.clone());
+        let bookmarks = self.0.settings.bookmark_interval;
         self.0.streams.spawn(async move {
             let ended = tokio::select! {
                 ended = send_events(&watch, shown, bookmarks, &sender) => ended,
-                () = stop.cancelled() => Err(Error::Draining),
+                error = end.came() => {
+                    // Where to go on. Whoever has not read the last one will not miss this one.
+                    sender.try_send(Ok(bookmark(&watch))).ok();
+                    Err(error)
+                }
                 error = caller.ended() => Err(error),
             };
             if let Err(error) = ended {
-                sender.send(Err(error.into())).await.ok();
+                tokio::select! {
+                    _ = sender.send(Err(error.into())) => {}
+                    () = sender.closed() => {}
+                }
             }
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
@@ -231,6 +250,7 @@ impl TaskService for Tasks {
         &self,
         request: Request<pb::WaitTaskRequest>,
     ) -> Result<Response<pb::WaitTaskResponse>, Status> {
+        let left = Deadline::left(&request);
         let (caller, request) = enter(request)?;
         let namespace = caller.namespace(&request.namespace)?;
         let mut check = Checker::default();
@@ -238,6 +258,7 @@ impl TaskService for Tasks {
         let timeout = request.timeout.map(|wait| duration(wait, Duration::ZERO, WAIT.0));
         let timeout = check.field("timeout", timeout.unwrap_or(Ok(WAIT.1))).unwrap_or_default();
         let (namespace, id) = checked(check, named)?;
+        let timeout = timeout.min(left.saturating_sub(ANSWERING));
         let task = tokio::select! {
             task = self.0.engine.wait(&namespace, id, timeout) => task?,
             error = caller.ended() => return Err(error.into()),
@@ -281,6 +302,11 @@ async fn send_events(
             error = watch.watcher.ended() => return Err(error),
         }
     }
+}
+
+fn bookmark(watch: &Watch) -> pb::WatchTasksResponse {
+    let event = pb::WatchEvent::Bookmark.into();
+    pb::WatchTasksResponse { event, task: None, resume_token: watch.resume_token() }
 }
 
 fn selection(

@@ -19,6 +19,7 @@ use super::convert::payload::payload;
 use super::convert::time::{duration, pb_duration, pb_timestamp};
 use super::convert::worker as convert;
 use super::status::invalid;
+use super::stream_end::StreamEnd;
 use super::{Context, STREAM_BUFFER};
 use crate::domain::{
     AttemptRef, Checker, Ending, Namespace, Report, SessionId, Violations, limits,
@@ -32,7 +33,7 @@ const REPORTS_UNDER_WAY: usize = 64;
 /// Payload in one message to a worker, unless a single task has more.
 const MESSAGE_BYTES: usize = 1 << 20;
 /// Longest wait of `Lease`, and most tasks.
-const LEASE_WAIT: Duration = Duration::from_secs(60);
+pub(super) const LEASE_WAIT: Duration = Duration::from_secs(60);
 
 type Sender = mpsc::Sender<Result<pb::WorkResponse, Status>>;
 
@@ -48,9 +49,10 @@ impl WorkerService for Work {
         request: Request<Streaming<pb::WorkRequest>>,
     ) -> Result<Response<Self::WorkStream>, Status> {
         let (sender, receiver) = mpsc::channel(STREAM_BUFFER);
+        let end = StreamEnd::of(&request, &self.0);
         let (context, (caller, inbound)) = (self.0.clone(), enter(request)?);
         self.0.streams.spawn(async move {
-            if let Err(status) = serve(&context, &caller, inbound, &sender).await {
+            if let Err(status) = serve(&context, &caller, inbound, &sender, end).await {
                 sender.send(Err(status)).await.ok();
             }
         });
@@ -229,6 +231,7 @@ async fn serve(
     caller: &Caller,
     mut inbound: Streaming<pb::WorkRequest>,
     sender: &Sender,
+    mut end: StreamEnd,
 ) -> Result<(), Status> {
     let first = tokio::time::timeout(HELLO, inbound.message()).await;
     let wrong = |why: &str| invalid(Violations::one("message", why));
@@ -261,7 +264,7 @@ async fn serve(
     let ended = tokio::select! {
         ended = read(context, &connection, &mut inbound) => ended?,
         ended = write(&session, sender) => return ended,
-        () = context.stop.cancelled() => return Err(Error::Draining.into()),
+        error = end_of(context, &session, &mut end) => return Err(error.into()),
         error = caller.ended() => return Err(error.into()),
     };
     if ended == End::Goodbye {
@@ -274,6 +277,17 @@ async fn serve(
         connection.goodbye().await?;
     }
     Ok(())
+}
+
+/// Waits until the server ends the stream. The worker is told before, so that it can go elsewhere with
+/// what it runs.
+async fn end_of(context: &Context, session: &Session, end: &mut StreamEnd) -> Error {
+    let error = end.came().await;
+    if matches!(error, Error::StreamEnded) {
+        session.outbox.push(|out| out.drain = true);
+        end.stopped_within(context.settings.stream_grace).await;
+    }
+    error
 }
 
 /// How a worker ended its stream.

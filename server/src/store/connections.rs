@@ -5,17 +5,20 @@
 //! together a quarter of the time from a submit to its start.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Error;
 use crate::metrics::Pool;
 
+/// Longest time to open a connection.
+const OPENING: Duration = Duration::from_secs(2);
 /// A connection that was idle for longer is asked whether it lives before it is used.
 const TRUSTED: Duration = Duration::from_secs(2);
 /// A connection that was idle for longer is closed.
@@ -33,6 +36,8 @@ struct Shared {
     metrics: Pool,
     patience: Duration,
     places: Arc<Semaphore>,
+    /// Connections that are being opened, or asked whether they live.
+    opening: AtomicUsize,
     /// The one used last stands last.
     idle: Mutex<VecDeque<Idle>>,
 }
@@ -75,21 +80,24 @@ impl Connections {
         metrics.limit.set(i64::from(size.max(1)));
         let metrics = metrics.clone();
         let places = Arc::new(Semaphore::new(usize::try_from(size).unwrap_or(1).max(1)));
-        Self(Arc::new(Shared { options, metrics, patience, places, idle: Mutex::default() }))
+        let opening = AtomicUsize::new(0);
+        let idle = Mutex::default();
+        Self(Arc::new(Shared { options, metrics, patience, places, opening, idle }))
     }
 
-    /// A connection, within the patience.
+    /// A connection, within the patience, and what it takes to open one.
     pub(super) async fn acquire(&self) -> Result<Held, Error> {
         let shared = &self.0;
         let began = Instant::now();
-        let deadline = began + shared.patience;
-        let place = timeout_at(deadline, shared.places.clone().acquire_owned())
+        let place = timeout(shared.patience, shared.places.clone().acquire_owned())
             .await
-            .map_err(|_| Error::before(sqlx::Error::PoolTimedOut))?
+            .map_err(|_| shared.nothing_free())?
             .map_err(|_| Error::before(sqlx::Error::PoolClosed))?;
         shared.metrics.wait.observe(began.elapsed());
         shared.metrics.in_use.inc();
         let place = Place(shared.metrics.clone(), place);
+        let deadline = Instant::now() + OPENING;
+        let _opening = Opening::count(&shared.opening);
         while let Some(mut idle) = shared.take() {
             let lives = idle.used.elapsed() <= TRUSTED
                 || matches!(timeout_at(deadline, idle.connection.ping()).await, Ok(Ok(())));
@@ -122,6 +130,14 @@ impl Connections {
 }
 
 impl Shared {
+    /// Why there is no place: the database does not answer those who have one, or they are many.
+    fn nothing_free(&self) -> Error {
+        match self.opening.load(Ordering::Relaxed) {
+            0 => Error::Busy,
+            _ => Error::before(sqlx::Error::PoolTimedOut),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, VecDeque<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -139,6 +155,22 @@ impl Shared {
         if all.front().is_some_and(|idle| idle.used.elapsed() > IDLE) {
             all.pop_front();
         }
+    }
+}
+
+/// Counts as one that opens until it is dropped.
+struct Opening<'a>(&'a AtomicUsize);
+
+impl<'a> Opening<'a> {
+    fn count(opening: &'a AtomicUsize) -> Self {
+        opening.fetch_add(1, Ordering::Relaxed);
+        Self(opening)
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

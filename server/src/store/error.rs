@@ -10,6 +10,9 @@ pub enum Error {
     /// The database could not be reached or refused to work; nothing was changed.
     #[error("the database is unavailable")]
     Unavailable(#[source] Arc<sqlx::Error>),
+    /// Every connection was in use for too long; nothing was changed.
+    #[error("every connection to the database is in use")]
+    Busy,
     /// The connection was lost on the way: the change may or may not have been made.
     #[error("the database was lost while it was working")]
     Unknown(#[source] Option<Arc<sqlx::Error>>),

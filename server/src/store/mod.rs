@@ -199,7 +199,7 @@ impl Store {
                 let error = Error::during(error);
                 match error {
                     Error::Collision(_) | Error::Refused(_) => held.release(),
-                    Error::Unavailable(_) | Error::Corrupt(_) => {}
+                    Error::Unavailable(_) | Error::Busy | Error::Corrupt(_) => {}
                     Error::Unknown(_) => from.distrust(),
                 }
                 Err(error)

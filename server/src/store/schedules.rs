@@ -129,6 +129,15 @@ fn is_some(rows: &[PgRow]) -> bool {
 }
 
 impl Store {
+    /// How many schedules a namespace has, counted up to `limit`.
+    pub async fn count_schedules(&self, namespace: i32, limit: usize) -> Result<usize, Error> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let statement = query(sql::SCHEDULES_COUNT).bind(namespace).bind(limit);
+        let rows = self.read_rows(statement).await?;
+        let count = rows.first().map(|row| get::<i64>(row, "count")).transpose()?;
+        Ok(count.and_then(|count| usize::try_from(count).ok()).unwrap_or_default())
+    }
+
     /// Makes or changes a schedule; false if somebody else was faster.
     pub async fn put_schedule(&self, put: &PutSchedule<'_>) -> Result<bool, Error> {
         let PutSchedule { spec, .. } = *put;
@@ -368,6 +377,14 @@ impl Store {
         let statement = query(sql::SCHEDULES_PRUNE).bind(before.to_sqlx()).bind(limit);
         let gone = all(&self.read_rows(statement).await?, |row| get::<i64>(row, "gone"))?;
         Ok(gone.first().is_some_and(|gone| *gone >= limit))
+    }
+
+    /// The key that seals tokens.
+    pub async fn token_key(&self) -> Result<[u8; 32], Error> {
+        let rows = self.read_rows(query(sql::CLUSTER_TOKEN_KEY)).await?;
+        let key = rows.first().map(|row| get::<Vec<u8>>(row, "token_key")).transpose()?;
+        let key = key.and_then(|key| key.try_into().ok());
+        key.ok_or_else(|| Error::Corrupt("cluster.token_key is not 32 bytes".to_owned()))
     }
 
     /// What stands about the cluster.

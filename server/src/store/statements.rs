@@ -18,6 +18,7 @@ statements! {
     ACCESS_LIST_KEYS = "access/list_keys";
     ACCESS_PRUNE_AUDIT = "access/prune_audit";
     ACCESS_REVOKE_KEY = "access/revoke_key";
+    CLUSTER_TOKEN_KEY = "cluster/token_key";
     HISTORY_CLEAN = "history/clean";
     HISTORY_CLOSE = "history/close";
     HISTORY_COUNT = "history/count";
@@ -46,6 +47,7 @@ statements! {
     SCHEDULES_BY_HAND = "schedules/by_hand";
     SCHEDULES_CAME = "schedules/came";
     SCHEDULES_CLUSTER = "schedules/cluster";
+    SCHEDULES_COUNT = "schedules/count";
     SCHEDULES_CROWDED = "schedules/crowded";
     SCHEDULES_DELETE = "schedules/delete";
     SCHEDULES_DUE = "schedules/due";

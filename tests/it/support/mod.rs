@@ -10,6 +10,7 @@ pub(crate) mod process;
 pub(crate) mod replicas;
 pub(crate) mod server;
 pub(crate) mod service;
+pub(crate) mod tls;
 pub(crate) mod worker;
 
 pub(crate) use access::Caller;

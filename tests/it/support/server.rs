@@ -43,27 +43,7 @@ impl Replica {
             .with_test_writer()
             .try_init()
             .ok();
-        let flags = Flags {
-            database_url: Some(url.to_owned()),
-            listen: Some("127.0.0.1:0".parse().unwrap()),
-            ..Flags::default()
-        };
-        let mut environment = vec![
-            ("BELLRINGER__STORE__HOT_CONNECTIONS", "3"),
-            ("BELLRINGER__STORE__READ_CONNECTIONS", "3"),
-            ("BELLRINGER__SERVER__METRICS_LISTEN", "127.0.0.1:0"),
-            ("BELLRINGER__WATCH__RECONCILE_INTERVAL", "200ms"),
-            ("BELLRINGER__WATCH__BUFFER", "16"),
-            // Tests roll up by themselves.
-            ("BELLRINGER__STATISTICS__ROLL_UP_INTERVAL", "10m"),
-            // Tests go through years.
-            ("BELLRINGER__RETENTION__FIRES", "3650d"),
-        ];
-        environment.extend(settings);
-        let environment =
-            environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let config = Config::load(None, environment, &flags).unwrap();
-        let app = App::start_with(&config, clock).await.unwrap();
+        let app = App::start_with(&config(url, settings), clock).await.unwrap();
         let address = format!("http://{}", app.local_addr());
         let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
         Self { app, channel }
@@ -97,6 +77,33 @@ impl Replica {
     pub(crate) fn admin(&self) -> AdminServiceClient<Channel> {
         AdminServiceClient::new(self.channel.clone())
     }
+}
+
+/// Settings for a test: a free port, a small server, and `settings` as variables of the environment, of which
+/// the prefix may be left out.
+pub(crate) fn config(url: &str, settings: &[(&str, &str)]) -> Config {
+    let flags = Flags {
+        database_url: Some(url.to_owned()),
+        listen: Some("127.0.0.1:0".parse().unwrap()),
+        ..Flags::default()
+    };
+    let defaults = [
+        ("store__hot_connections", "3"),
+        ("store__read_connections", "3"),
+        ("server__metrics_listen", "127.0.0.1:0"),
+        ("watch__reconcile_interval", "200ms"),
+        ("watch__buffer", "16"),
+        // Tests roll up by themselves.
+        ("statistics__roll_up_interval", "10m"),
+        // Tests go through years.
+        ("retention__fires", "3650d"),
+    ];
+    let environment = defaults.iter().chain(settings).map(|(key, value)| {
+        let key = key.to_uppercase();
+        let name = if key.starts_with("BELLRINGER") { key } else { format!("BELLRINGER__{key}") };
+        (name, (*value).to_owned())
+    });
+    Config::load(None, environment, &flags).unwrap()
 }
 
 impl TestServer {

@@ -94,6 +94,11 @@ impl Worker {
         }
     }
 
+    /// Waits until the server asks it to leave.
+    pub(crate) async fn drained(&mut self) {
+        self.until(|answer| matches!(answer, Answer::Drain(_)).then_some(())).await;
+    }
+
     /// Reports the end of an attempt and waits for the acknowledgement.
     pub(crate) async fn report(&mut self, task: &pb::Assignment, outcome: Outcome) -> pb::Ack {
         self.report_and_grant(task, outcome, 0).await

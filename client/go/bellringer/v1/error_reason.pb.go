@@ -49,13 +49,15 @@ const (
 	ErrorReason_ERROR_REASON_SLOW_CONSUMER ErrorReason = 9
 	// [OUT_OF_RANGE] The resume token cannot be honoured: watch anew without it.
 	ErrorReason_ERROR_REASON_RESYNC ErrorReason = 10
-	// [RESOURCE_EXHAUSTED] Too much is waiting to be written; `RetryInfo` says when to come back.
+	// [RESOURCE_EXHAUSTED] Too many calls are under way, or too much is waiting to be written; nothing was
+	// changed; `RetryInfo` says when to come back.
 	ErrorReason_ERROR_REASON_OVERLOADED ErrorReason = 11
-	// [UNAVAILABLE] This replica is stopping: go to another one; `RetryInfo`.
+	// [UNAVAILABLE] This replica is stopping, or a stream has lived long enough: call again, to another
+	// replica if there is one; `RetryInfo`.
 	ErrorReason_ERROR_REASON_DRAINING ErrorReason = 12
 	// [UNAVAILABLE] The database cannot be reached; nothing was changed; `RetryInfo`.
 	ErrorReason_ERROR_REASON_STORE_UNAVAILABLE ErrorReason = 13
-	// [UNAVAILABLE] The database was lost while it was writing: the change may have happened.
+	// [UNAVAILABLE] The database was lost while it was writing: the change may have happened; `RetryInfo`.
 	ErrorReason_ERROR_REASON_OUTCOME_UNKNOWN ErrorReason = 14
 	// [INTERNAL] A fault of the server; metadata `log_id` finds it in the server's log.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 15
@@ -77,6 +79,11 @@ const (
 	ErrorReason_ERROR_REASON_PERMISSION_DENIED ErrorReason = 23
 	// [NOT_FOUND] There is no such API key in the namespace.
 	ErrorReason_ERROR_REASON_API_KEY_NOT_FOUND ErrorReason = 24
+	// [RESOURCE_EXHAUSTED] The caller, its namespace or its address makes too many calls; nothing was
+	// changed; `QuotaFailure` says which, `RetryInfo` when there is room again.
+	ErrorReason_ERROR_REASON_RATE_LIMITED ErrorReason = 25
+	// [DEADLINE_EXCEEDED] There was no answer in time: the change may have happened.
+	ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED ErrorReason = 26
 )
 
 // Enum value maps for ErrorReason.
@@ -107,6 +114,8 @@ var (
 		22: "ERROR_REASON_UNAUTHENTICATED",
 		23: "ERROR_REASON_PERMISSION_DENIED",
 		24: "ERROR_REASON_API_KEY_NOT_FOUND",
+		25: "ERROR_REASON_RATE_LIMITED",
+		26: "ERROR_REASON_DEADLINE_EXCEEDED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":          0,
@@ -134,6 +143,8 @@ var (
 		"ERROR_REASON_UNAUTHENTICATED":      22,
 		"ERROR_REASON_PERMISSION_DENIED":    23,
 		"ERROR_REASON_API_KEY_NOT_FOUND":    24,
+		"ERROR_REASON_RATE_LIMITED":         25,
+		"ERROR_REASON_DEADLINE_EXCEEDED":    26,
 	}
 )
 
@@ -168,7 +179,7 @@ var File_bellringer_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_bellringer_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	" bellringer/v1/error_reason.proto\x12\rbellringer.v1*\xc8\x06\n" +
+	" bellringer/v1/error_reason.proto\x12\rbellringer.v1*\x8b\a\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12!\n" +
 	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x12\x1f\n" +
@@ -195,7 +206,9 @@ const file_bellringer_v1_error_reason_proto_rawDesc = "" +
 	"\x1eERROR_REASON_CLOCK_NOT_VIRTUAL\x10\x15\x12 \n" +
 	"\x1cERROR_REASON_UNAUTHENTICATED\x10\x16\x12\"\n" +
 	"\x1eERROR_REASON_PERMISSION_DENIED\x10\x17\x12\"\n" +
-	"\x1eERROR_REASON_API_KEY_NOT_FOUND\x10\x18BG\n" +
+	"\x1eERROR_REASON_API_KEY_NOT_FOUND\x10\x18\x12\x1d\n" +
+	"\x19ERROR_REASON_RATE_LIMITED\x10\x19\x12\"\n" +
+	"\x1eERROR_REASON_DEADLINE_EXCEEDED\x10\x1aBG\n" +
 	"\x11dev.bellringer.v1P\x01Z0bellringer.dev/client/bellringer/v1;bellringerv1b\x06proto3"
 
 var (

@@ -47,13 +47,17 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_RESYNC: _ErrorReason.ValueType  # 10
     """[OUT_OF_RANGE] The resume token cannot be honoured: watch anew without it."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 11
-    """[RESOURCE_EXHAUSTED] Too much is waiting to be written; `RetryInfo` says when to come back."""
+    """[RESOURCE_EXHAUSTED] Too many calls are under way, or too much is waiting to be written; nothing was
+    changed; `RetryInfo` says when to come back.
+    """
     ERROR_REASON_DRAINING: _ErrorReason.ValueType  # 12
-    """[UNAVAILABLE] This replica is stopping: go to another one; `RetryInfo`."""
+    """[UNAVAILABLE] This replica is stopping, or a stream has lived long enough: call again, to another
+    replica if there is one; `RetryInfo`.
+    """
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 13
     """[UNAVAILABLE] The database cannot be reached; nothing was changed; `RetryInfo`."""
     ERROR_REASON_OUTCOME_UNKNOWN: _ErrorReason.ValueType  # 14
-    """[UNAVAILABLE] The database was lost while it was writing: the change may have happened."""
+    """[UNAVAILABLE] The database was lost while it was writing: the change may have happened; `RetryInfo`."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 15
     """[INTERNAL] A fault of the server; metadata `log_id` finds it in the server's log."""
     ERROR_REASON_LIMIT_REACHED: _ErrorReason.ValueType  # 16
@@ -74,6 +78,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[PERMISSION_DENIED] The caller may not call this method, or not in this namespace."""
     ERROR_REASON_API_KEY_NOT_FOUND: _ErrorReason.ValueType  # 24
     """[NOT_FOUND] There is no such API key in the namespace."""
+    ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 25
+    """[RESOURCE_EXHAUSTED] The caller, its namespace or its address makes too many calls; nothing was
+    changed; `QuotaFailure` says which, `RetryInfo` when there is room again.
+    """
+    ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 26
+    """[DEADLINE_EXCEEDED] There was no answer in time: the change may have happened."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every reason for which a call can fail. `google.rpc.ErrorInfo.reason` carries the name without
@@ -105,13 +115,17 @@ ERROR_REASON_SLOW_CONSUMER: ErrorReason.ValueType  # 9
 ERROR_REASON_RESYNC: ErrorReason.ValueType  # 10
 """[OUT_OF_RANGE] The resume token cannot be honoured: watch anew without it."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 11
-"""[RESOURCE_EXHAUSTED] Too much is waiting to be written; `RetryInfo` says when to come back."""
+"""[RESOURCE_EXHAUSTED] Too many calls are under way, or too much is waiting to be written; nothing was
+changed; `RetryInfo` says when to come back.
+"""
 ERROR_REASON_DRAINING: ErrorReason.ValueType  # 12
-"""[UNAVAILABLE] This replica is stopping: go to another one; `RetryInfo`."""
+"""[UNAVAILABLE] This replica is stopping, or a stream has lived long enough: call again, to another
+replica if there is one; `RetryInfo`.
+"""
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 13
 """[UNAVAILABLE] The database cannot be reached; nothing was changed; `RetryInfo`."""
 ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 14
-"""[UNAVAILABLE] The database was lost while it was writing: the change may have happened."""
+"""[UNAVAILABLE] The database was lost while it was writing: the change may have happened; `RetryInfo`."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 15
 """[INTERNAL] A fault of the server; metadata `log_id` finds it in the server's log."""
 ERROR_REASON_LIMIT_REACHED: ErrorReason.ValueType  # 16
@@ -132,4 +146,10 @@ ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 23
 """[PERMISSION_DENIED] The caller may not call this method, or not in this namespace."""
 ERROR_REASON_API_KEY_NOT_FOUND: ErrorReason.ValueType  # 24
 """[NOT_FOUND] There is no such API key in the namespace."""
+ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 25
+"""[RESOURCE_EXHAUSTED] The caller, its namespace or its address makes too many calls; nothing was
+changed; `QuotaFailure` says which, `RetryInfo` when there is room again.
+"""
+ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 26
+"""[DEADLINE_EXCEEDED] There was no answer in time: the change may have happened."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

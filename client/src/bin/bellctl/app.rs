@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tonic::{
     Response, Status,
     service::interceptor::InterceptedService,
-    transport::{Channel, ClientTlsConfig, Endpoint},
+    transport::{Channel, Endpoint},
 };
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     failure::Failure,
     output::Output,
     time::friendly,
+    tls::Tls,
 };
 
 /// Longest time for one call unless `--timeout` says otherwise.
@@ -40,6 +41,7 @@ pub(crate) struct App {
     credentials: Credentials,
     /// As it is sent, for programs that are started.
     token: Option<Secret>,
+    tls: Tls,
     pub(crate) server: String,
     /// Whether somebody named the server; else it is the default.
     pub(crate) is_server_given: bool,
@@ -58,11 +60,12 @@ impl App {
         let token = token(global)?;
         let credentials = Credentials::bearer(token.as_ref().map(|Secret(text)| text.as_str()));
         let credentials = credentials.map_err(|error| Failure::usage(error.to_string()))?;
-        let channel = connect(&global.server, &credentials)?;
+        let channel = connect(&global.server, &global.tls, &credentials)?;
         Ok(Self {
             channel,
             credentials,
             token,
+            tls: global.tls.clone(),
             server: global.server.clone(),
             is_server_given,
             namespace: global.namespace.clone(),
@@ -77,9 +80,10 @@ impl App {
     /// The address is not one.
     pub(crate) fn at(&self, server: &str) -> Result<Self, Failure> {
         Ok(Self {
-            channel: connect(server, &self.credentials)?,
+            channel: connect(server, &self.tls, &self.credentials)?,
             credentials: self.credentials.clone(),
             token: self.token.clone(),
+            tls: self.tls.clone(),
             server: server.to_owned(),
             is_server_given: true,
             namespace: self.namespace.clone(),
@@ -93,7 +97,7 @@ impl App {
     /// # Errors
     /// The address is not one.
     pub(crate) fn endpoint(&self, server: &str) -> Result<Endpoint, Failure> {
-        endpoint(server)
+        endpoint(server, &self.tls)
     }
 
     /// Calls over such a connection carry what those of this one carry.
@@ -210,11 +214,11 @@ fn token(global: &Global) -> Result<Option<Secret>, Failure> {
     }
 }
 
-fn connect(server: &str, credentials: &Credentials) -> Result<Connection, Failure> {
-    Ok(InterceptedService::new(endpoint(server)?.connect_lazy(), credentials.clone()))
+fn connect(server: &str, tls: &Tls, credentials: &Credentials) -> Result<Connection, Failure> {
+    Ok(InterceptedService::new(endpoint(server, tls)?.connect_lazy(), credentials.clone()))
 }
 
-fn endpoint(server: &str) -> Result<Endpoint, Failure> {
+fn endpoint(server: &str, tls: &Tls) -> Result<Endpoint, Failure> {
     let wrong = |error: tonic::transport::Error| {
         Failure::usage(format!("{server:?} is no address of a server: {error}"))
             .next("write it as http://HOST:PORT, or https://HOST:PORT for TLS")
@@ -225,8 +229,11 @@ fn endpoint(server: &str) -> Result<Endpoint, Failure> {
     }
     let mut endpoint = Endpoint::from_shared(server.to_owned()).map_err(wrong)?;
     if server.starts_with("https://") {
-        let tls = ClientTlsConfig::new().with_native_roots();
-        endpoint = endpoint.tls_config(tls).map_err(wrong)?;
+        endpoint = endpoint.tls_config(tls.config()?).map_err(wrong)?;
+    } else if tls.is_set() {
+        // Whoever sets up TLS does not mean to go without.
+        return Err(Failure::usage(format!("{server:?} is without TLS, but TLS is set up"))
+            .next("write it as https://HOST:PORT, or leave the options --tls-... out"));
     }
     // Streams notice a connection that died silently by the pings that stay unanswered.
     Ok(endpoint

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, builder::Styles, builder::styling::AnsiColor};
 
-use crate::{commands, exit, output::Format, time::Length};
+use crate::{commands, exit, output::Format, time::Length, tls::Tls};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -53,6 +53,8 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "BELLRINGER_API_KEY_FILE", value_name = "FILE")]
     #[arg(hide_env_values = true)]
     pub(crate) api_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tls: Tls,
     /// Namespace of tasks, queues and schedules
     #[arg(short, long, global = true, env = "BELLRINGER_NAMESPACE", value_name = "NAME")]
     #[arg(default_value = "default", hide_env_values = true)]

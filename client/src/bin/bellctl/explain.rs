@@ -90,7 +90,11 @@ fn exit(code: Code, reason: ErrorReason) -> Exit {
         Code::NotFound => Exit::NotFound,
         Code::AlreadyExists | Code::FailedPrecondition | Code::Aborted => Exit::Conflict,
         Code::Unavailable => Exit::Unavailable,
-        Code::ResourceExhausted if reason == ErrorReason::Overloaded => Exit::Unavailable,
+        Code::ResourceExhausted
+            if matches!(reason, ErrorReason::Overloaded | ErrorReason::RateLimited) =>
+        {
+            Exit::Unavailable
+        }
         Code::DeadlineExceeded => Exit::TimedOut,
         Code::Cancelled
         | Code::Unknown
@@ -124,7 +128,11 @@ fn next(code: Code, reason: ErrorReason, metadata: &HashMap<String, String>) -> 
         ErrorReason::TaskNotFinished => {
             "only finished tasks can be run once more; cancel it first, or wait for it".to_owned()
         }
-        ErrorReason::Overloaded => "the server has too much to write; try again soon".to_owned(),
+        ErrorReason::Overloaded => "the server has too much to do; try again soon".to_owned(),
+        ErrorReason::RateLimited => "you call too often; try again soon, or slower".to_owned(),
+        ErrorReason::DeadlineExceeded => {
+            "the change may have happened; look, or allow more time with --timeout".to_owned()
+        }
         ErrorReason::Draining => "this server is stopping; try again".to_owned(),
         ErrorReason::StoreUnavailable => {
             "nothing was changed; see that the server's database is up, then try again".to_owned()

@@ -17,6 +17,7 @@ mod paint;
 mod payload;
 mod render;
 mod time;
+mod tls;
 
 use std::{
     io::{self, IsTerminal, Write},

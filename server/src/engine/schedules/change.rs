@@ -137,6 +137,11 @@ impl Schedules {
         let id = self.new_id(now);
         let plan = compile(&spec.times, id, "spec.times", now)?;
         let (namespace, lane) = self.lane(namespace, spec).await?;
+        let limit = self.most;
+        // Several that are made at once may pass together; the limit is for those that never stop.
+        if self.store.count_schedules(namespace, limit).await? >= limit {
+            return Err(Error::LimitReached { what: "schedules of a namespace", limit });
+        }
         let next = plan.next(now);
         let put = PutSchedule {
             id,

@@ -37,6 +37,8 @@ pub struct Schedules {
     hints: Arc<Hints>,
     cancelling: Arc<Cancelling>,
     ids: Ids,
+    /// Most schedules of a namespace.
+    most: usize,
     /// Wakes the leader if it is here.
     leader: Arc<Notify>,
 }
@@ -49,8 +51,9 @@ impl Schedules {
         hints: Arc<Hints>,
         cancelling: Arc<Cancelling>,
         leader: Arc<Notify>,
+        most: usize,
     ) -> Self {
-        Self { store, registry, signals, hints, cancelling, ids: Ids::default(), leader }
+        Self { store, registry, signals, hints, cancelling, ids: Ids::default(), most, leader }
     }
 
     /// One schedule.

@@ -28,7 +28,7 @@ const CHECKS: [Check; 5] = [
         line: "life cycles, SubmitBatch",
         number: "best_of_raw",
         release: 0.2,
-        debug: 0.02,
+        debug: 0.1,
     },
     Check {
         what: "life cycles by Submit from 256 callers, of raw SQL",
@@ -36,7 +36,7 @@ const CHECKS: [Check; 5] = [
         line: "life cycles, Submit x 256",
         number: "best_of_raw",
         release: 0.06,
-        debug: 0.01,
+        debug: 0.015,
     },
     Check {
         what: "drain, of raw lease + complete",
@@ -44,7 +44,7 @@ const CHECKS: [Check; 5] = [
         line: "drain",
         number: "best_of_raw",
         release: 0.2,
-        debug: 0.02,
+        debug: 0.1,
     },
     Check {
         what: "one insert by raw SQL, of submit to start at 50/s, p50",
@@ -52,7 +52,7 @@ const CHECKS: [Check; 5] = [
         line: "submit at 50/s",
         number: "raw_of_start",
         release: 0.05,
-        debug: 0.02,
+        debug: 0.04,
     },
     Check {
         what: "life cycles in a deep queue, of an empty one",

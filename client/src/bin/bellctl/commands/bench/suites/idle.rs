@@ -21,8 +21,7 @@ pub(super) async fn measure(stand: &Stand<'_>, report: &mut Report) -> Result<()
     let meter = Meter { servers: vec![pid], workers: Vec::new() };
     let database = stand.database()?;
     stand.out().remark(&format!("idle, for {} s …", stand.options.idle_seconds));
-    let before = database.statements().await;
-    let (begun, cpu) = (Instant::now(), meter.read());
+    let (begun, cpu, before) = (Instant::now(), meter.read(), database.statements().await);
     sleep(Duration::from_secs(stand.options.idle_seconds.into())).await;
     let spent = meter.read().with(cpu, |after, before| after - before);
     let after = database.statements().await;

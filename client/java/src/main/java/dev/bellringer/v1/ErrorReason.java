@@ -105,7 +105,8 @@ public enum ErrorReason
   ERROR_REASON_RESYNC(10),
   /**
    * <pre>
-   * [RESOURCE_EXHAUSTED] Too much is waiting to be written; `RetryInfo` says when to come back.
+   * [RESOURCE_EXHAUSTED] Too many calls are under way, or too much is waiting to be written; nothing was
+   * changed; `RetryInfo` says when to come back.
    * </pre>
    *
    * <code>ERROR_REASON_OVERLOADED = 11;</code>
@@ -113,7 +114,8 @@ public enum ErrorReason
   ERROR_REASON_OVERLOADED(11),
   /**
    * <pre>
-   * [UNAVAILABLE] This replica is stopping: go to another one; `RetryInfo`.
+   * [UNAVAILABLE] This replica is stopping, or a stream has lived long enough: call again, to another
+   * replica if there is one; `RetryInfo`.
    * </pre>
    *
    * <code>ERROR_REASON_DRAINING = 12;</code>
@@ -129,7 +131,7 @@ public enum ErrorReason
   ERROR_REASON_STORE_UNAVAILABLE(13),
   /**
    * <pre>
-   * [UNAVAILABLE] The database was lost while it was writing: the change may have happened.
+   * [UNAVAILABLE] The database was lost while it was writing: the change may have happened; `RetryInfo`.
    * </pre>
    *
    * <code>ERROR_REASON_OUTCOME_UNKNOWN = 14;</code>
@@ -215,6 +217,23 @@ public enum ErrorReason
    * <code>ERROR_REASON_API_KEY_NOT_FOUND = 24;</code>
    */
   ERROR_REASON_API_KEY_NOT_FOUND(24),
+  /**
+   * <pre>
+   * [RESOURCE_EXHAUSTED] The caller, its namespace or its address makes too many calls; nothing was
+   * changed; `QuotaFailure` says which, `RetryInfo` when there is room again.
+   * </pre>
+   *
+   * <code>ERROR_REASON_RATE_LIMITED = 25;</code>
+   */
+  ERROR_REASON_RATE_LIMITED(25),
+  /**
+   * <pre>
+   * [DEADLINE_EXCEEDED] There was no answer in time: the change may have happened.
+   * </pre>
+   *
+   * <code>ERROR_REASON_DEADLINE_EXCEEDED = 26;</code>
+   */
+  ERROR_REASON_DEADLINE_EXCEEDED(26),
   UNRECOGNIZED(-1),
   ;
 
@@ -309,7 +328,8 @@ public enum ErrorReason
   public static final int ERROR_REASON_RESYNC_VALUE = 10;
   /**
    * <pre>
-   * [RESOURCE_EXHAUSTED] Too much is waiting to be written; `RetryInfo` says when to come back.
+   * [RESOURCE_EXHAUSTED] Too many calls are under way, or too much is waiting to be written; nothing was
+   * changed; `RetryInfo` says when to come back.
    * </pre>
    *
    * <code>ERROR_REASON_OVERLOADED = 11;</code>
@@ -317,7 +337,8 @@ public enum ErrorReason
   public static final int ERROR_REASON_OVERLOADED_VALUE = 11;
   /**
    * <pre>
-   * [UNAVAILABLE] This replica is stopping: go to another one; `RetryInfo`.
+   * [UNAVAILABLE] This replica is stopping, or a stream has lived long enough: call again, to another
+   * replica if there is one; `RetryInfo`.
    * </pre>
    *
    * <code>ERROR_REASON_DRAINING = 12;</code>
@@ -333,7 +354,7 @@ public enum ErrorReason
   public static final int ERROR_REASON_STORE_UNAVAILABLE_VALUE = 13;
   /**
    * <pre>
-   * [UNAVAILABLE] The database was lost while it was writing: the change may have happened.
+   * [UNAVAILABLE] The database was lost while it was writing: the change may have happened; `RetryInfo`.
    * </pre>
    *
    * <code>ERROR_REASON_OUTCOME_UNKNOWN = 14;</code>
@@ -419,6 +440,23 @@ public enum ErrorReason
    * <code>ERROR_REASON_API_KEY_NOT_FOUND = 24;</code>
    */
   public static final int ERROR_REASON_API_KEY_NOT_FOUND_VALUE = 24;
+  /**
+   * <pre>
+   * [RESOURCE_EXHAUSTED] The caller, its namespace or its address makes too many calls; nothing was
+   * changed; `QuotaFailure` says which, `RetryInfo` when there is room again.
+   * </pre>
+   *
+   * <code>ERROR_REASON_RATE_LIMITED = 25;</code>
+   */
+  public static final int ERROR_REASON_RATE_LIMITED_VALUE = 25;
+  /**
+   * <pre>
+   * [DEADLINE_EXCEEDED] There was no answer in time: the change may have happened.
+   * </pre>
+   *
+   * <code>ERROR_REASON_DEADLINE_EXCEEDED = 26;</code>
+   */
+  public static final int ERROR_REASON_DEADLINE_EXCEEDED_VALUE = 26;
 
 
   public final int getNumber() {
@@ -470,6 +508,8 @@ public enum ErrorReason
       case 22: return ERROR_REASON_UNAUTHENTICATED;
       case 23: return ERROR_REASON_PERMISSION_DENIED;
       case 24: return ERROR_REASON_API_KEY_NOT_FOUND;
+      case 25: return ERROR_REASON_RATE_LIMITED;
+      case 26: return ERROR_REASON_DEADLINE_EXCEEDED;
       default: return null;
     }
   }

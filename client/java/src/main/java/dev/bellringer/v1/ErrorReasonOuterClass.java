@@ -25,7 +25,7 @@ public final class ErrorReasonOuterClass {
   static {
     java.lang.String[] descriptorData = {
       "\n bellringer/v1/error_reason.proto\022\rbell" +
-      "ringer.v1*\310\006\n\013ErrorReason\022\034\n\030ERROR_REASO" +
+      "ringer.v1*\213\007\n\013ErrorReason\022\034\n\030ERROR_REASO" +
       "N_UNSPECIFIED\020\000\022!\n\035ERROR_REASON_INVALID_" +
       "ARGUMENT\020\001\022\037\n\033ERROR_REASON_TASK_NOT_FOUN" +
       "D\020\002\022 \n\034ERROR_REASON_QUEUE_NOT_FOUND\020\003\022%\n" +
@@ -46,9 +46,10 @@ public final class ErrorReasonOuterClass {
       "REASON_CLOCK_NOT_VIRTUAL\020\025\022 \n\034ERROR_REAS" +
       "ON_UNAUTHENTICATED\020\026\022\"\n\036ERROR_REASON_PER" +
       "MISSION_DENIED\020\027\022\"\n\036ERROR_REASON_API_KEY" +
-      "_NOT_FOUND\020\030BG\n\021dev.bellringer.v1P\001Z0bel" +
-      "lringer.dev/client/bellringer/v1;bellrin" +
-      "gerv1b\006proto3"
+      "_NOT_FOUND\020\030\022\035\n\031ERROR_REASON_RATE_LIMITE" +
+      "D\020\031\022\"\n\036ERROR_REASON_DEADLINE_EXCEEDED\020\032B" +
+      "G\n\021dev.bellringer.v1P\001Z0bellringer.dev/c" +
+      "lient/bellringer/v1;bellringerv1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,

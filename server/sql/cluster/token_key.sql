@@ -1,0 +1,2 @@
+-- cluster/token_key: the key that seals what clients keep for the server.
+select token_key from cluster

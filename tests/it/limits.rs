@@ -1,0 +1,300 @@
+//! Limits of calls: what is at the limit passes, what is past it is refused with a reason, and a flood
+//! past it leaves the server as it was.
+
+use std::time::Duration;
+
+use bellringer_api::FILE_DESCRIPTOR_SET;
+use bellringer_api::v1 as pb;
+use bellringer_server::app::App;
+use prost_reflect::DescriptorPool;
+use sqlx::Connection as _;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tonic::client::Grpc;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_types::StatusExt as _;
+
+use crate::hostile::RawCodec;
+use crate::support::make::{seconds, task};
+use crate::support::postgres::fresh_database;
+use crate::support::process::health;
+use crate::support::server::config;
+use crate::support::{Replica, TestServer, reason};
+
+/// A server whose reads can be held up.
+struct Held {
+    replica: Replica,
+    task_id: String,
+    database: sqlx::PgConnection,
+}
+
+impl Held {
+    async fn start(settings: &[(&str, &str)]) -> Self {
+        let url = fresh_database().await;
+        let app = App::start(&config(&url, settings)).await.unwrap();
+        let endpoint = Channel::from_shared(format!("http://{}", app.local_addr())).unwrap();
+        let replica = Replica { channel: endpoint.connect().await.unwrap(), app };
+        let request = pb::SubmitRequest { task: Some(task()), ..Default::default() };
+        let task_id = replica.tasks().submit(request).await.unwrap().into_inner().task_id;
+        let database = sqlx::PgConnection::connect(&url).await.unwrap();
+        Self { replica, task_id, database }
+    }
+
+    /// Until the end of the transaction, tasks cannot be read.
+    async fn hold(&mut self) {
+        let held = sqlx::raw_sql("begin; lock table task in access exclusive mode");
+        held.execute(&mut self.database).await.unwrap();
+    }
+
+    /// Waits until so many statements are held up.
+    async fn wait_for(&mut self, statements: i64) {
+        const HELD_UP: &str = "select count(*) from pg_locks l join pg_database d on d.oid = l.database \
+            where d.datname = current_database() and not l.granted";
+        let until = Instant::now() + Duration::from_secs(20);
+        while sqlx::query_scalar::<_, i64>(HELD_UP).fetch_one(&mut self.database).await.unwrap()
+            < statements
+        {
+            assert!(Instant::now() < until, "the calls do not come");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn let_go(&mut self) {
+        sqlx::raw_sql("rollback").execute(&mut self.database).await.unwrap();
+    }
+
+    fn get(&self) -> impl Future<Output = Result<pb::Task, Status>> + Send + use<> {
+        self.get_within("")
+    }
+
+    fn get_within(
+        &self,
+        timeout: &'static str,
+    ) -> impl Future<Output = Result<pb::Task, Status>> + Send + use<> {
+        let mut tasks = self.replica.tasks();
+        let message = pb::GetTaskRequest { task_id: self.task_id.clone(), ..Default::default() };
+        let mut request = Request::new(message);
+        if !timeout.is_empty() {
+            request.metadata_mut().insert("grpc-timeout", timeout.parse().unwrap());
+        }
+        async move { Ok(tasks.get(request).await?.into_inner().task.unwrap()) }
+    }
+}
+
+#[tokio::test]
+async fn a_call_without_a_deadline_gets_ours_and_one_with_a_long_one_no_longer_than_ours() {
+    let times = [("server__call_timeout", "400ms"), ("server__longest_call", "1200ms")];
+    let mut held = Held::start(&times).await;
+    held.hold().await;
+    for (asked, least) in [("", 400), ("1H", 1_200), ("99999999H", 1_200)] {
+        let begun = Instant::now();
+        let status = held.get_within(asked).await.unwrap_err();
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+        assert_eq!(reason(&status), "DEADLINE_EXCEEDED");
+        let took = begun.elapsed();
+        assert!(took >= Duration::from_millis(least), "{asked}: after {took:?}");
+        assert!(took < Duration::from_millis(least) + Duration::from_secs(5), "{asked}: {took:?}");
+    }
+    held.let_go().await;
+    held.get().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deadline_that_cannot_be_read_is_refused() {
+    let held = Held::start(&[]).await;
+    for wrong in ["5", "S", "5s", "-1S", "1.5S", "123456789S", "1 S", "soon"] {
+        let status = held.get_within(wrong).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{wrong}: {status:?}");
+        let bad = status.get_details_bad_request().unwrap();
+        assert_eq!(bad.field_violations[0].field, "grpc-timeout");
+    }
+    held.get_within("30S").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_wait_answers_before_the_deadline_of_its_call() {
+    let held = Held::start(&[]).await;
+    let task_id = held.task_id.clone();
+    let message = pb::WaitTaskRequest { task_id, timeout: seconds(60), ..Default::default() };
+    let mut request = Request::new(message);
+    request.set_timeout(Duration::from_secs(2));
+    let answer = held.replica.tasks().wait(request).await.unwrap().into_inner();
+    assert!(!answer.finished);
+}
+
+#[tokio::test]
+async fn g_21_calls_past_the_limit_are_refused_before_anything_is_done() {
+    let mut held = Held::start(&[("limits__calls", "6"), ("server__call_timeout", "20s")]).await;
+    held.hold().await;
+    let mut waiting = JoinSet::new();
+    for _ in 0..3 {
+        waiting.spawn(held.get());
+    }
+    held.wait_for(3).await;
+    let status = held.get().await.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+    assert_eq!(reason(&status), "OVERLOADED");
+    assert!(status.get_details_retry_info().is_some());
+    let mut flood = JoinSet::new();
+    for _ in 0..500 {
+        flood.spawn(held.get());
+    }
+    for refused in flood.join_all().await {
+        assert_eq!(refused.unwrap_err().code(), Code::ResourceExhausted);
+    }
+    let address = format!("http://{}", held.replica.app.local_addr());
+    assert_eq!(health(&address, "liveness").await, Some(ServingStatus::Serving));
+    held.let_go().await;
+    let answered = waiting.join_all().await;
+    assert!(answered.iter().all(Result::is_ok), "{answered:?}");
+    held.get().await.unwrap();
+}
+
+#[tokio::test]
+async fn when_every_connection_to_the_database_is_in_use_calls_are_refused_soon() {
+    let settings = [("store__acquire_timeout", "300ms"), ("server__call_timeout", "20s")];
+    let mut held = Held::start(&settings).await;
+    held.hold().await;
+    let mut waiting = JoinSet::new();
+    // As many as there are connections, and more.
+    for _ in 0..12 {
+        waiting.spawn(held.get());
+    }
+    let mut refused = 0;
+    while refused < 9 {
+        let status = waiting.join_next().await.unwrap().unwrap().unwrap_err();
+        assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+        assert!(status.get_details_retry_info().is_some());
+        refused += 1;
+    }
+    held.let_go().await;
+    let answered = waiting.join_all().await;
+    assert!(answered.len() == 3 && answered.iter().all(Result::is_ok), "{answered:?}");
+}
+
+/// A message of so many bytes, all of them in a field that nobody knows.
+fn message(bytes: usize) -> Vec<u8> {
+    // Field 1,000 as bytes, and their length in four bytes.
+    let length = bytes - 6;
+    let mut message = vec![0xc2, 0x3e];
+    for part in 0..4 {
+        let more = if part < 3 { 0x80 } else { 0 };
+        message.push(u8::try_from((length >> (7 * part)) & 0x7f).unwrap() | more);
+    }
+    message.resize(bytes, 0);
+    message
+}
+
+#[tokio::test]
+async fn every_method_takes_messages_up_to_the_limit_and_none_past_it() {
+    const LIMIT: usize = 4 << 20;
+    let test = TestServer::start().await;
+    let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
+    let mut methods = 0;
+    for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
+        if method.is_client_streaming() {
+            continue;
+        }
+        methods += 1;
+        let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
+        for (bytes, is_too_large) in [(LIMIT, false), (LIMIT + 1, true)] {
+            let mut grpc = Grpc::new(test.replica.channel.clone());
+            grpc.ready().await.unwrap();
+            let request = Request::new(message(bytes));
+            let path = path.parse().unwrap();
+            let answer = grpc.server_streaming(request, path, RawCodec).await;
+            let told = answer.err().and_then(|status| status.get_details_bad_request());
+            let fields = told.map(|bad| bad.field_violations).unwrap_or_default();
+            let refused = fields.iter().any(|violation| violation.field == "message");
+            assert_eq!(
+                refused,
+                is_too_large,
+                "{} with {bytes} bytes: {fields:?}",
+                method.full_name()
+            );
+        }
+    }
+    assert!(methods > 25, "{methods}");
+}
+
+#[tokio::test]
+async fn metadata_past_the_limit_is_refused_and_the_connection_goes_on() {
+    let held = Held::start(&[]).await;
+    let with = |bytes: usize| {
+        let mut request = Request::new(pb::GetClusterRequest::default());
+        request.metadata_mut().insert("x-much", "x".repeat(bytes).parse().unwrap());
+        let mut admin = held.replica.admin();
+        async move { admin.get_cluster(request).await }
+    };
+    with(15_000).await.unwrap();
+    let status = with(17_000).await.unwrap_err();
+    assert_ne!(status.code(), Code::Ok);
+    for _ in 0..50 {
+        with(60_000).await.unwrap_err();
+    }
+    held.get().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_namespace_has_so_many_schedules_and_no_more() {
+    let test = TestServer::start_with(&[("limits__schedules_per_namespace", "3")]).await;
+    let put = |namespace: &str, name: String| {
+        let trigger = pb::Trigger {
+            trigger: Some(pb::trigger::Trigger::Cron(pb::CronTrigger {
+                expression: "0 3 * * *".to_owned(),
+                ..Default::default()
+            })),
+        };
+        let times = pb::ScheduleTimes { triggers: vec![trigger], ..Default::default() };
+        let spec =
+            pb::ScheduleSpec { times: Some(times), task: Some(task()), ..Default::default() };
+        let namespace = namespace.to_owned();
+        let request =
+            pb::ScheduleRequest { namespace, name, spec: Some(spec), ..Default::default() };
+        let mut schedules = test.schedules();
+        async move { schedules.schedule(request).await }
+    };
+    for n in 0..3 {
+        put("one", format!("s{n}")).await.unwrap();
+    }
+    for n in 3..20 {
+        let status = put("one", format!("s{n}")).await.unwrap_err();
+        assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+        assert_eq!(reason(&status), "LIMIT_REACHED");
+        assert!(status.get_details_retry_info().is_some());
+    }
+    put("one", "s0".to_owned()).await.unwrap();
+    put("other", "s0".to_owned()).await.unwrap();
+}
+
+/// A list in a list in a list …
+fn nested(depth: usize) -> prost_types::Value {
+    use prost_types::value::Kind;
+    let mut value = prost_types::Value { kind: Some(Kind::BoolValue(true)) };
+    for _ in 0..depth {
+        let list = prost_types::ListValue { values: vec![value] };
+        value = prost_types::Value { kind: Some(Kind::ListValue(list)) };
+    }
+    value
+}
+
+#[tokio::test]
+async fn a_payload_may_be_nested_but_not_without_end() {
+    let test = TestServer::start().await;
+    let submit = |depth: usize| {
+        let content = Some(pb::payload::Content::Json(nested(depth)));
+        let payload = Some(pb::Payload { content, ..Default::default() });
+        let spec = pb::TaskSpec { payload, ..task() };
+        let mut tasks = test.tasks();
+        let request = pb::SubmitRequest { task: Some(spec), ..Default::default() };
+        async move { tasks.submit(request).await }
+    };
+    submit(40).await.unwrap();
+    for depth in [60, 300] {
+        let status = submit(depth).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{depth}: {status:?}");
+    }
+    submit(40).await.unwrap();
+}
