@@ -80,6 +80,7 @@ async fn fire(database: &mut PgConnection, leader: &Leader, guards: Guards) -> (
         .bind(&empty_times)
         .bind(Vec::<i64>::new())
         .bind(Vec::<i16>::new())
+        .bind(vec![None::<String>; n])
         .fetch_one(database)
         .await
         .unwrap();
