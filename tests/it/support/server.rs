@@ -100,7 +100,8 @@ pub(crate) fn config(url: &str, settings: &[(&str, &str)]) -> Config {
     ];
     let environment = defaults.iter().chain(settings).map(|(key, value)| {
         let key = key.to_uppercase();
-        let name = if key.starts_with("BELLRINGER") { key } else { format!("BELLRINGER__{key}") };
+        let is_whole = ["BELLRINGER", "OTEL_"].iter().any(|begin| key.starts_with(begin));
+        let name = if is_whole { key } else { format!("BELLRINGER__{key}") };
         (name, (*value).to_owned())
     });
     Config::load(None, environment, &flags).unwrap()
