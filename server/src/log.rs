@@ -47,22 +47,23 @@ struct Line<W> {
 }
 
 impl<W: Write> Write for Line<W> {
-    /// Events are written whole, each with the end of its line.
+    /// Events are written whole, each with the end of its line: in one piece, since between two pieces there
+    /// may be an event of another thread.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = event.strip_suffix(b"\n").unwrap_or(event);
         let breaks_out = |at: &usize| {
             text[*at].is_ascii_control() && !(self.has_colours && is_colour(&text[*at..]))
         };
         if (0..text.len()).any(|at| breaks_out(&at)) {
-            let mut line = Vec::with_capacity(text.len() + 16);
+            let mut line = Vec::with_capacity(event.len() + 16);
             for (at, byte) in text.iter().enumerate() {
                 match breaks_out(&at) {
                     true => line.extend(byte.escape_ascii()),
                     false => line.push(*byte),
                 }
             }
+            line.extend(&event[text.len()..]);
             self.inner.write_all(&line)?;
-            self.inner.write_all(&event[text.len()..])?;
         } else {
             self.inner.write_all(event)?;
         }
@@ -87,12 +88,14 @@ mod tests {
 
     use super::*;
 
+    /// Pieces as they were written.
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
+    struct Kept(Arc<Mutex<Vec<Vec<u8>>>>);
 
     impl Write for Kept {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(bytes.to_vec());
+            Ok(bytes.len())
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -102,14 +105,18 @@ mod tests {
 
     impl Kept {
         fn text(&self) -> String {
-            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+            String::from_utf8(self.0.lock().unwrap().concat()).unwrap()
+        }
+
+        fn pieces(&self) -> usize {
+            self.0.lock().unwrap().len()
         }
     }
 
     /// What somebody would write who wants to forge a line.
     const FORGED: &str = "x\r\n{\"level\":\"ERROR\"}\u{1b}[2J\u{7}";
 
-    fn logged(json: bool) -> String {
+    fn logged(json: bool) -> Kept {
         let kept = Kept::default();
         let writer = kept.clone();
         let inner = move || writer.clone();
@@ -119,7 +126,7 @@ mod tests {
             true => tracing::subscriber::with_default(log.json().finish(), event),
             false => tracing::subscriber::with_default(log.with_ansi(false).finish(), event),
         }
-        kept.text()
+        kept
     }
 
     #[test]
@@ -134,12 +141,17 @@ mod tests {
     #[test]
     fn an_event_is_one_line_whatever_is_in_its_values() {
         for json in [false, true] {
-            let text = logged(json);
+            let text = logged(json).text();
             assert_eq!(text.matches('\n').count(), 1, "{text}");
             let line = text.strip_suffix('\n').unwrap();
             assert!(!line.contains(char::is_control), "{line:?}");
         }
-        let value: serde_json::Value = serde_json::from_str(&logged(true)).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&logged(true).text()).unwrap();
         assert_eq!(value["fields"]["told"], FORGED);
+    }
+
+    #[test]
+    fn an_event_is_written_in_one_piece_so_that_no_other_gets_into_it() {
+        assert_eq!([true, false].map(|json| logged(json).pieces()), [1, 1]);
     }
 }
