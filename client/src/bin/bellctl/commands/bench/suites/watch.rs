@@ -25,8 +25,8 @@ use crate::{exit::Exit, failure::Failure, time};
 const RATE: u32 = 1_000;
 const TICK: Duration = Duration::from_millis(10);
 const PER_TICK: u32 = 10;
-/// Streams of one connection; a server allows 1,000.
-const PER_CONNECTION: u32 = 500;
+/// Streams of one connection; a server allows 200 unless it is told otherwise.
+const PER_CONNECTION: u32 = 200;
 /// Silence after which nothing more comes.
 const LAST: Duration = Duration::from_secs(3);
 
