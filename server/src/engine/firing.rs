@@ -18,7 +18,7 @@ use crate::domain::schedule::{
 };
 use crate::domain::{NewTask, TaskId};
 use crate::leader::{Duty, Lead, LeadError};
-use crate::store::{DueRow, Fired, HealthRow, Moved, Run, Settle, Store, Term};
+use crate::store::{DueRow, Fired, HealthRow, LeaderLook, Moved, Run, Settle, Store, Term};
 
 /// Schedules, and about as many tasks, that a statement moves.
 const BATCH: usize = 500;
@@ -52,16 +52,22 @@ struct Rounds {
 
 impl Duty for Firing {
     async fn run(&self, lead: &Lead<'_>) -> Result<Option<Duration>, LeadError> {
-        let wait = self.fire_due(lead).await?;
+        let found = self.fire_due(lead).await?;
         let look = self.lock_rounds().next_look;
         if Instant::now() >= look {
             self.lock_rounds().next_look = Instant::now() + LOOKS_EVERY;
-            self.look_at_runs(lead).await?;
-            self.release(lead).await?;
-            self.make_room(lead).await?;
+            if found.has_runs {
+                self.look_at_runs(lead).await?;
+            }
+            if found.has_held {
+                self.release(lead).await?;
+            }
+            if found.has_runs {
+                self.make_room(lead).await?;
+            }
         }
         let look = self.lock_rounds().next_look.saturating_duration_since(Instant::now());
-        Ok(Some(wait.map_or(look, |wait| wait.min(look))))
+        Ok(Some(found.wait.map_or(look, |wait| wait.min(look))))
     }
 }
 
@@ -88,9 +94,13 @@ impl Firing {
         self.rounds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Fires everything that is due; answers with how long until the next.
-    async fn fire_due(&self, lead: &Lead<'_>) -> Result<Option<Duration>, LeadError> {
+    /// Fires everything that is due; answers with what there is to do then.
+    async fn fire_due(&self, lead: &Lead<'_>) -> Result<LeaderLook, LeadError> {
         loop {
+            let found = self.store.leader_look(lead).await?;
+            if found.wait != Some(Duration::ZERO) {
+                return Ok(found);
+            }
             let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
             let rows = self.store.due_schedules(lead, limit).await?;
             let is_all = rows.len() < BATCH;
@@ -112,13 +122,9 @@ impl Firing {
                 self.announce(lead, moved)?;
                 self.signals.meter.fired(&batch, self.store.clock().now());
             }
-            let wait = self.store.next_due_schedule(lead).await?.map(Duration::from_millis);
-            if wait != Some(Duration::ZERO) {
-                return Ok(wait);
-            }
             if progress == 0 && is_all {
                 // Somebody is just changing them.
-                return Ok(Some(LEFT_ALONE));
+                return Ok(LeaderLook { wait: Some(LEFT_ALONE), ..found });
             }
         }
     }

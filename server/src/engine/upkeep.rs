@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::reporter::{End, Reporter};
@@ -10,14 +12,14 @@ use super::signals::Signals;
 use super::workers::Workers;
 use super::{Error, Settings};
 use crate::domain::{Ending, StopReason};
-use crate::store::{Lease, Store};
+use crate::store::{Lease, Store, UpkeepLook};
 
 /// Rows moved in one statement.
 const BATCH: i64 = 1_000;
-/// How often leases and limits are looked at.
+/// What ran out of time is ended at most as often.
 const REAPS_EVERY: Duration = Duration::from_secs(1);
-/// Every so many rounds, attempts without a session are looked for even if no session has ended.
-const ORPHANS_EVERY: u32 = 4;
+/// How often attempts without a session are looked for even if no session has ended.
+const ORPHANS_EVERY: Duration = Duration::from_secs(10);
 
 /// Keeps the tables in order.
 #[derive(Debug)]
@@ -28,6 +30,7 @@ pub struct Upkeep {
     signals: Arc<Signals>,
     cancel_grace: Duration,
     poll_interval: Duration,
+    found: watch::Sender<UpkeepLook>,
 }
 
 impl Upkeep {
@@ -46,6 +49,7 @@ impl Upkeep {
             signals,
             cancel_grace: settings.cancel_grace,
             poll_interval: settings.poll_interval,
+            found: watch::Sender::default(),
         }
     }
 
@@ -70,9 +74,10 @@ impl Upkeep {
     /// Moves everything that is due; answers with how long until the next.
     pub async fn promote_once(&self) -> Result<Option<Duration>, Error> {
         loop {
-            match self.store.next_due().await? {
-                Some(Duration::ZERO) => {}
-                wait => return Ok(wait),
+            let found = self.store.upkeep_look(self.cancel_grace).await?;
+            self.found.send_replace(found);
+            if found.wait != Some(Duration::ZERO) {
+                return Ok(found.wait);
             }
             let moved = self.store.promote(BATCH).await?;
             self.signals.moved(&moved);
@@ -83,14 +88,25 @@ impl Upkeep {
         }
     }
 
-    /// Ends what ran out of time, until stopped.
+    /// Ends what ran out of time, until stopped: as soon as a look has found it.
     pub async fn reap(&self, stop: CancellationToken) {
-        let mut round = 0_u32;
+        let mut found = self.found.subscribe();
+        let mut next_orphans = Instant::now() + ORPHANS_EVERY;
         loop {
-            round = round.wrapping_add(1);
-            if let Err(error) = self.reap_once(round.is_multiple_of(ORPHANS_EVERY)).await {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = found.wait_for(|found| found.is_overdue) => {}
+                () = tokio::time::sleep_until(next_orphans) => {}
+            }
+            let look_for_orphans = Instant::now() >= next_orphans;
+            if look_for_orphans {
+                next_orphans = Instant::now() + ORPHANS_EVERY;
+            }
+            if let Err(error) = self.reap_once(look_for_orphans).await {
                 tracing::warn!(%error, "failed to look for lost leases; trying again");
             }
+            // Until the next look says so again.
+            self.found.send_modify(|found| found.is_overdue = false);
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(REAPS_EVERY) => {}

@@ -2,6 +2,7 @@
 //! term, within the statement.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -118,6 +119,17 @@ pub struct HealthRow {
     pub failures: u32,
 }
 
+/// What the leader has to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LeaderLook {
+    /// How long until the next schedule is due; `None`: none will be.
+    pub wait: Option<Duration>,
+    /// Whether there are tasks of schedules to look after.
+    pub has_runs: bool,
+    /// Whether times are held back.
+    pub has_held: bool,
+}
+
 /// What the ends of tasks mean for a schedule.
 #[derive(Debug, Clone)]
 pub struct Settle {
@@ -143,11 +155,19 @@ impl Store {
         Ok(rows.iter().filter_map(|row| readable(due_row(row))).collect())
     }
 
-    /// How long until the next schedule has to be looked at, in milliseconds.
-    pub async fn next_due_schedule(&self, lead: &Lead<'_>) -> Result<Option<u64>, LeadError> {
-        let rows = lead.query(sql::SCHEDULES_NEXT_DUE, &[&self.clock.pinned()]).await?;
-        let wait = rows.first().and_then(|row| readable(get::<i64>(row, "wait_ms")));
-        Ok(wait.map(|ms| u64::try_from(ms).unwrap_or_default()))
+    /// What there is to do, at the price of one statement where there is nothing.
+    pub async fn leader_look(&self, lead: &Lead<'_>) -> Result<LeaderLook, LeadError> {
+        let rows = lead.query(sql::SCHEDULES_LOOK, &[&self.clock.pinned()]).await?;
+        let read = |row: &Row| {
+            let wait: Option<i64> = get(row, "wait_ms")?;
+            let wait = wait.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or_default()));
+            Ok(LeaderLook {
+                wait,
+                has_runs: get(row, "has_runs")?,
+                has_held: get(row, "has_held")?,
+            })
+        };
+        Ok(rows.first().and_then(|row| readable(read(row))).unwrap_or_default())
     }
 
     /// Writes down what became of times, and submits the tasks of those that fired.

@@ -43,7 +43,7 @@ pub use bloat::{Bloat, TableBloat};
 pub use claim::{Claim, Claimed, Pair, Slot};
 pub use error::Error;
 pub use finish::{Ended, Lease, Past, Settlement, Success};
-pub use firing::{DueRow, Fired, HealthRow, Moved, Run, Settle, Term};
+pub use firing::{DueRow, Fired, HealthRow, LeaderLook, Moved, Run, Settle, Term};
 pub use history::{Keeper, Kept, RetentionRow};
 pub use lanes::LaneRow;
 pub use listener::{Listener, Notification};
@@ -57,7 +57,7 @@ pub use statistics::{RolledUp, StatKey, StatQuery};
 pub use submit::{Keyed, Leased, Row as SubmitRow};
 pub use tasks::{CancelRow, ListRows, TaskRow};
 pub use traces::EndedRow;
-pub use upkeep::Overdue;
+pub use upkeep::{Overdue, UpkeepLook};
 pub use watch::{Horizon, RevisionRow};
 
 use connections::Connections;

@@ -57,6 +57,7 @@ statements! {
     SCHEDULES_HEALTH = "schedules/health";
     SCHEDULES_HELD = "schedules/held";
     SCHEDULES_LIST = "schedules/list";
+    SCHEDULES_LOOK = "schedules/look";
     SCHEDULES_NEXT_DUE = "schedules/next_due";
     SCHEDULES_PAUSE = "schedules/pause";
     SCHEDULES_PRUNE = "schedules/prune";
@@ -81,6 +82,7 @@ statements! {
     STATISTICS_KEPT = "statistics/kept";
     STATISTICS_MARK = "statistics/mark";
     STATISTICS_SCHEDULES = "statistics/schedules";
+    STATISTICS_SETTINGS = "statistics/settings";
     STATISTICS_TURN = "statistics/turn";
     TASKS_ATTEMPTS = "tasks/attempts";
     TASKS_CANCEL = "tasks/cancel";
@@ -110,6 +112,7 @@ statements! {
     UPKEEP_CANCELLED = "upkeep/cancelled";
     UPKEEP_END_SESSIONS = "upkeep/end_sessions";
     UPKEEP_IS_BUSY = "upkeep/is_busy";
+    UPKEEP_LOOK = "upkeep/look";
     UPKEEP_NEXT_DUE = "upkeep/next_due";
     UPKEEP_ORPHANS = "upkeep/orphans";
     UPKEEP_OVERDUE_RUNNING = "upkeep/overdue_running";

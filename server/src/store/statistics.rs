@@ -18,15 +18,6 @@ use crate::domain::{AttemptOutcome, ScheduleId, TaskState};
 
 /// Longest time for a roll-up, or for reading statistics.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Settings for counting: block ranges are read by bitmaps, and grouping by hash is three times as fast as by
-/// sorting, which the planner takes when statistics say nothing. Those of the pools are for look-ups by key.
-const COUNTING: [&str; 5] = [
-    "set local enable_bitmapscan = on",
-    "set local enable_nestloop = on",
-    "set local enable_sort = off",
-    "set local work_mem = '32MB'",
-    "set local statement_timeout = '60s'",
-];
 /// No transaction has this number.
 const NO_END: i64 = i64::MAX;
 
@@ -107,9 +98,7 @@ impl Store {
     async fn try_roll_up(&self, most: i64) -> Result<RolledUp, Error> {
         let mut held = self.hot.acquire().await?;
         let mut tx = held.begin().await?;
-        for setting in COUNTING {
-            query(setting).execute(&mut *tx).await.map_err(Error::during)?;
-        }
+        query(sql::STATISTICS_SETTINGS).execute(&mut *tx).await.map_err(Error::during)?;
         let turn = query(sql::STATISTICS_TURN).bind(most).fetch_optional(&mut *tx);
         let Some(turn) = turn.await.map_err(Error::during)? else {
             tx.rollback().await.map_err(Error::during)?;
@@ -167,8 +156,8 @@ impl Store {
         let mut tx = held.begin().await?;
         // All statements see one moment, so that nothing is counted twice or not at all.
         let one_moment = "set transaction isolation level repeatable read, read only";
-        for setting in [one_moment].iter().chain(&COUNTING) {
-            query(*setting).execute(&mut *tx).await.map_err(Error::during)?;
+        for statement in [one_moment, sql::STATISTICS_SETTINGS] {
+            query(statement).execute(&mut *tx).await.map_err(Error::during)?;
         }
         let mark = query(sql::STATISTICS_MARK).fetch_one(&mut *tx).await.map_err(Error::during)?;
         let statement = query(sql::STATISTICS_KEPT)

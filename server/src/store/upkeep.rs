@@ -29,6 +29,15 @@ fn lease(row: &sqlx::postgres::PgRow) -> Result<Lease, super::rows::Corrupt> {
     })
 }
 
+/// What there is to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UpkeepLook {
+    /// How long until the next scheduled or retrying task is due; `None`: there is none.
+    pub wait: Option<Duration>,
+    /// Whether a session, an attempt or a waiting task ran out of time.
+    pub is_overdue: bool,
+}
+
 impl Store {
     /// Moves up to `limit` due tasks to ready.
     pub async fn promote(&self, limit: i64) -> Result<Vec<Ended>, Error> {
@@ -43,6 +52,19 @@ impl Store {
                 tried: None,
             })
         })
+    }
+
+    /// What there is to do, at the price of one statement where there is nothing.
+    pub async fn upkeep_look(&self, cancel_grace: Duration) -> Result<UpkeepLook, Error> {
+        let statement = query(sql::UPKEEP_LOOK).bind(self.now()).bind(milliseconds(cancel_grace));
+        let rows = all(&self.hot_rows(statement).await?, |row| {
+            let wait: Option<i64> = get(row, "wait_ms")?;
+            Ok(UpkeepLook {
+                wait: wait.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or_default())),
+                is_overdue: get(row, "is_overdue")?,
+            })
+        })?;
+        Ok(rows.first().copied().unwrap_or_default())
     }
 
     /// How long until the next task is due; `None` if there is none.
