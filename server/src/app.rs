@@ -43,7 +43,15 @@ impl App {
     /// # Errors
     /// If the database cannot be used, or the address cannot be had.
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
-        Self::start_with(config, Arc::new(SystemClock)).await
+        let app = Self::start_with(config, Arc::new(SystemClock)).await?;
+        // A development server is started with a clock of its own; its database is its own as well.
+        if let Some(role) = app.store.above() {
+            tracing::warn!(
+                role,
+                "the database's role may do everything: let the server have one that may only write"
+            );
+        }
+        Ok(app)
     }
 
     /// The same, by another clock: for tests.

@@ -47,4 +47,5 @@ mod tls;
 mod tls_readme;
 mod tokens;
 mod traces;
+mod wall;
 mod watch;

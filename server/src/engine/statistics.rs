@@ -239,7 +239,10 @@ impl Statistics {
         let until = request.until.unwrap_or(now);
         let since = request.since.unwrap_or_else(|| until.checked_sub(DAY).unwrap_or(until));
         let unit = request.step.unwrap_or_else(|| self.unit_for(since, until));
+        // No namespace has the number 0.
+        let namespace = self.registry.find_namespace(&request.filter.namespace).await?.unwrap_or(0);
         let wanted = StatQuery {
+            namespace,
             unit,
             since: unit.floor(since).max(self.oldest(unit)),
             until: unit.ceil(until),
@@ -270,7 +273,9 @@ impl Statistics {
         let ids: HashSet<ScheduleId> = groups.keys().filter_map(|(_, id)| *id).collect();
         let names = match ids.is_empty() {
             true => HashMap::new(),
-            false => self.store.schedule_names(&ids.into_iter().collect::<Vec<_>>()).await?,
+            false => {
+                self.store.schedule_names(namespace, &ids.into_iter().collect::<Vec<_>>()).await?
+            }
         };
         let mut rows: BTreeMap<Group, Tally> = BTreeMap::new();
         for ((mut group, id), tally) in groups {

@@ -176,7 +176,7 @@ impl AccessService for AccessKeys {
             return Err(unread("namespace"));
         };
         let which = AuditQuery {
-            namespace: Some(scope.as_str()).filter(|_| scope != Scope::Every),
+            namespace: Some(&scope).filter(|scope| **scope != Scope::Every),
             before,
             principal: maybe(&principal),
             method: maybe(&method),

@@ -8,6 +8,7 @@ use sqlx::query;
 
 use super::rows::{Corrupt, all, corrupt, get, maybe_time, time};
 use super::submit::milliseconds;
+use super::wall::Tenant;
 use super::{Error, Store, statements as sql};
 use crate::domain::{KeyHash, QueueName, Role, Scope};
 
@@ -83,7 +84,10 @@ impl Store {
             .bind(new.created_by)
             .bind(new.expires_after.map(milliseconds))
             .bind(i64::try_from(most).unwrap_or(i64::MAX));
-        Ok(all(&self.audited_rows(statement, new.id, false).await?, key)?.into_iter().next())
+        let tenant = Some(Tenant::Scope(new.scope));
+        Ok(all(&self.audited_rows(tenant, statement, new.id, false).await?, key)?
+            .into_iter()
+            .next())
     }
 
     /// API keys of a scope, newest first, before the one that `before` names by the microsecond of its
@@ -102,13 +106,14 @@ impl Store {
             .bind(before.map(|(_, id)| id.to_owned()))
             .bind(with_ended)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        all(&self.read_rows(statement).await?, key)
+        all(&self.tenant_rows(Tenant::Scope(scope), statement).await?, key)
     }
 
     /// Revokes an API key of a scope; the key, or `None` if there is none.
     pub async fn revoke_key(&self, scope: &Scope, id: &str) -> Result<Option<KeyRow>, Error> {
         let statement = query(sql::ACCESS_REVOKE_KEY).bind(scope.as_str()).bind(id);
-        Ok(all(&self.audited_rows(statement, id, false).await?, key)?.into_iter().next())
+        let tenant = Some(Tenant::Scope(scope));
+        Ok(all(&self.audited_rows(tenant, statement, id, false).await?, key)?.into_iter().next())
     }
 
     /// Writes down that API keys were used.

@@ -9,8 +9,10 @@ use sqlx::{Execute as _, PgConnection};
 
 use super::rows::{Corrupt, all, corrupt, get, time};
 use super::submit::milliseconds;
+use super::wall::Tenant;
 use super::{Error, Statement, Store, statements as sql};
 use crate::act::{self, Act};
+use crate::domain::Scope;
 
 /// What came of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +64,7 @@ pub struct AuditRow {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AuditQuery<'a> {
     /// Of this namespace; `None`: of all, and those about the service.
-    pub namespace: Option<&'a str>,
+    pub namespace: Option<&'a Scope>,
     /// Before this one.
     pub before: Option<i64>,
     /// By this caller.
@@ -103,14 +105,19 @@ fn events<'q>(all: &[(&Act, String, Decision)]) -> Statement<'q> {
 
 impl Store {
     /// Runs one statement that changes `object` for a caller, together with its event in the audit log if
-    /// it changed anything, that is: returned a row, or is `always` taken for a change.
+    /// it changed anything, that is: returned a row, or is `always` taken for a change. Of a tenant: behind the
+    /// second wall.
     pub(super) async fn audited_rows(
         &self,
+        tenant: Option<Tenant<'_>>,
         mut statement: Statement<'_>,
         object: &str,
         always: bool,
     ) -> Result<Vec<PgRow>, Error> {
-        let Some(act) = act::current() else { return self.hot_rows(statement).await };
+        let act = act::current();
+        if act.is_none() && (tenant.is_none() || !self.is_walled()) {
+            return self.hot_rows(statement).await;
+        }
         let arguments = statement.take_arguments().map_err(sqlx::Error::Encode);
         let arguments = arguments.map_err(Error::during)?.unwrap_or_default();
         let text = statement.sql();
@@ -118,13 +125,15 @@ impl Store {
         let limit = self.settings.statement_timeout + Duration::from_secs(1);
         let running = self.statements.start(text.as_str());
         let work = async {
-            let mut tx = held.begin().await?;
+            let mut tx = held.begin_with(self.beginning(tenant)).await?;
             let rows = sqlx::query_with(text, arguments)
                 .fetch_all(&mut *tx)
                 .await
                 .map_err(Error::during)?;
-            if always || !rows.is_empty() {
-                write(&mut tx, &act, object).await?;
+            if let Some(act) = &act
+                && (always || !rows.is_empty())
+            {
+                write(&mut tx, act, object).await?;
             }
             tx.commit().await.map_err(Error::during)?;
             Ok(rows)
@@ -151,12 +160,16 @@ impl Store {
     /// Events of the audit log, newest first.
     pub async fn list_audit(&self, which: &AuditQuery<'_>) -> Result<Vec<AuditRow>, Error> {
         let statement = query(sql::ACCESS_LIST_AUDIT)
-            .bind(which.namespace.map(ToOwned::to_owned))
+            .bind(which.namespace.map(|scope| scope.as_str().to_owned()))
             .bind(which.before)
             .bind(which.principal.map(ToOwned::to_owned))
             .bind(which.method.map(ToOwned::to_owned))
             .bind(i64::try_from(which.limit).unwrap_or(i64::MAX));
-        all(&self.read_rows(statement).await?, event)
+        let rows = match which.namespace {
+            Some(scope) => self.tenant_rows(Tenant::Scope(scope), statement).await?,
+            None => self.read_rows(statement).await?,
+        };
+        all(&rows, event)
     }
 
     /// Deletes some of what was written down longer than `kept` ago; how many events.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -183,6 +183,14 @@ impl Held {
     /// Begins a transaction.
     pub(super) async fn begin(&mut self) -> Result<Transaction<'_, Postgres>, Error> {
         self.connection.begin().await.map_err(Error::before)
+    }
+
+    /// Begins a transaction with statements of [`wall`](super::wall).
+    pub(super) async fn begin_with(
+        &mut self,
+        text: String,
+    ) -> Result<Transaction<'_, Postgres>, Error> {
+        self.connection.begin_with(AssertSqlSafe(text)).await.map_err(Error::before)
     }
 
     /// Gives it back to be used again.

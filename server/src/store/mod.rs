@@ -25,6 +25,7 @@ mod submit;
 mod tasks;
 mod traces;
 mod upkeep;
+mod wall;
 mod watch;
 
 use std::sync::Arc;
@@ -90,6 +91,8 @@ pub struct Store {
     statements: Statements,
     settings: Arc<Settings>,
     clock: Arc<dyn Clock>,
+    is_walled: bool,
+    above: Option<Arc<str>>,
 }
 
 type Statement<'q> = Query<'q, Postgres, PgArguments>;
@@ -123,6 +126,10 @@ impl Store {
             ("plan_cache_mode", "force_generic_plan"),
         ]);
         pooler::refuse(&hot).await?;
+        let footing = wall::look(&hot).await?;
+        if let Some(what) = &footing.lacking {
+            tracing::warn!(what, "namespaces are kept apart by the statements alone");
+        }
         // Reading goes by id and keyset: index look-ups from the inside out.
         let read = options.options([("enable_hashjoin", "off")]);
         Ok(Self {
@@ -141,6 +148,8 @@ impl Store {
             statements: metrics.statements.clone(),
             settings: Arc::new(settings),
             clock,
+            is_walled: footing.lacking.is_none(),
+            above: footing.above.map(Into::into),
         })
     }
 
@@ -150,6 +159,11 @@ impl Store {
         if tokio::time::timeout(Duration::from_secs(2), both).await.is_err() {
             tracing::warn!("database connections did not close in time");
         }
+    }
+
+    /// The name of the database's role, if it is a superuser's or one that policies do not concern.
+    pub fn above(&self) -> Option<&str> {
+        self.above.as_deref()
     }
 
     /// The clock that the store's statements go by.
@@ -163,17 +177,18 @@ impl Store {
     }
 
     async fn hot_rows(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
-        self.rows(&self.hot, statement).await
+        self.rows(&self.hot, None, statement).await
     }
 
     async fn read_rows(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
-        self.rows(&self.read, statement).await
+        self.rows(&self.read, None, statement).await
     }
 
-    /// Runs one statement as its own transaction.
+    /// Runs one statement as its own transaction, which only reads if it has a beginning of its own.
     async fn rows(
         &self,
         from: &Connections,
+        beginning: Option<String>,
         mut statement: Statement<'_>,
     ) -> Result<Vec<PgRow>, Error> {
         let arguments = statement.take_arguments().map_err(sqlx::Error::Encode);
@@ -183,7 +198,14 @@ impl Store {
         let limit = self.settings.statement_timeout + Duration::from_secs(1);
         let running = self.statements.start(text.as_str());
         let statement = sqlx::query_with(text, arguments);
-        let answer = tokio::time::timeout(limit, statement.fetch_all(&mut held.connection)).await;
+        let begins = beginning.is_some();
+        let work = async {
+            if let Some(text) = beginning {
+                wall::run(&mut held.connection, text).await?;
+            }
+            statement.fetch_all(&mut held.connection).await
+        };
+        let answer = tokio::time::timeout(limit, work).await;
         let failed = match &answer {
             Ok(Ok(_)) => None,
             Ok(Err(error)) => Some(Error::kind_of(error)),
@@ -192,13 +214,18 @@ impl Store {
         running.end(failed);
         match answer {
             Ok(Ok(rows)) => {
+                if begins {
+                    wall::leave(&mut held.connection);
+                }
                 held.release();
                 Ok(rows)
             }
             Ok(Err(error)) => {
                 let error = Error::during(error);
                 match error {
-                    Error::Collision(_) | Error::Refused(_) => held.release(),
+                    Error::Collision(_) | Error::Refused(_) if !begins => held.release(),
+                    // Closed, and with it the transaction.
+                    Error::Collision(_) | Error::Refused(_) => {}
                     Error::Unavailable(_) | Error::Busy | Error::Corrupt(_) => {}
                     Error::Unknown(_) => from.distrust(),
                 }
@@ -228,6 +255,7 @@ pub async fn migrate(url: &str) -> anyhow::Result<Vec<String>> {
         .await
         .context("failed to migrate the database")?;
     let after = applied(&mut connection).await?;
+    wall::build(&mut connection).await?;
     connection.close().await.ok();
     Ok(MIGRATIONS
         .iter()

@@ -8,6 +8,7 @@ use sqlx::query;
 use super::finish::{Ended, ended};
 use super::rows::{all, get, maybe_time, time};
 use super::submit::milliseconds;
+use super::wall::Tenant;
 use super::{Error, Store, statements as sql, tasks};
 use crate::domain::Retention;
 
@@ -55,7 +56,7 @@ impl Store {
             .bind(LARGEST_COUNT)
             .bind(self.now())
             .bind(only);
-        all(&self.read_rows(statement).await?, |row| {
+        all(&self.tenant_rows(Tenant::Namespace(namespace), statement).await?, |row| {
             let count = |column| Ok(u64::try_from(get::<i64>(row, column)?).unwrap_or_default());
             // A clock that was set back makes an age negative; that is no age.
             let age = get::<Option<i64>>(row, "oldest_ready_ms")?
@@ -84,13 +85,18 @@ impl Store {
     pub async fn pause_queue(&self, namespace: i32, queue: &str, note: &str) -> Result<(), Error> {
         let statement =
             query(sql::QUEUES_PAUSE).bind(self.now()).bind(namespace).bind(queue).bind(note);
-        self.audited_rows(statement, queue, true).await.map(drop)
+        self.audited_rows(Some(Tenant::Namespace(namespace)), statement, queue, true)
+            .await
+            .map(drop)
     }
 
     /// Leases from a queue again; whether it exists.
     pub async fn resume_queue(&self, namespace: i32, queue: &str) -> Result<bool, Error> {
         let statement = query(sql::QUEUES_RESUME).bind(namespace).bind(queue);
-        Ok(!self.audited_rows(statement, queue, false).await?.is_empty())
+        Ok(!self
+            .audited_rows(Some(Tenant::Namespace(namespace)), statement, queue, false)
+            .await?
+            .is_empty())
     }
 
     /// Sets how long finished tasks of a queue are kept.
@@ -107,12 +113,15 @@ impl Store {
             .bind(retention.failed.map(milliseconds))
             .bind(retention.cancelled.map(milliseconds))
             .bind(retention.expired.map(milliseconds));
-        self.audited_rows(statement, queue, true).await.map(drop)
+        self.audited_rows(Some(Tenant::Namespace(namespace)), statement, queue, true)
+            .await
+            .map(drop)
     }
 
     /// Counts the waiting tasks of lanes.
     pub async fn waiting(&self, namespace: i32, lanes: &[i32]) -> Result<u64, Error> {
-        let rows = self.read_rows(query(sql::QUEUES_WAITING).bind(namespace).bind(lanes)).await?;
+        let statement = query(sql::QUEUES_WAITING).bind(namespace).bind(lanes);
+        let rows = self.tenant_rows(Tenant::Namespace(namespace), statement).await?;
         let counts = all(&rows, |row| get::<i64>(row, "waiting"))?;
         Ok(counts.first().and_then(|count| u64::try_from(*count).ok()).unwrap_or_default())
     }
@@ -127,6 +136,9 @@ impl Store {
     ) -> Result<Vec<Ended>, Error> {
         let statement =
             query(sql::QUEUES_PURGE).bind(self.now()).bind(namespace).bind(lanes).bind(limit);
-        all(&self.audited_rows(statement, queue, false).await?, ended)
+        all(
+            &self.audited_rows(Some(Tenant::Namespace(namespace)), statement, queue, false).await?,
+            ended,
+        )
     }
 }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::rows::{self, all, corrupt, count, get, maybe_time, time};
 use super::stored_task::StoredTask;
 use super::submit::milliseconds;
+use super::wall::Tenant;
 use super::{Error, Store, statements as sql};
 use crate::domain::schedule::accounting::Range;
 use crate::domain::schedule::{
@@ -133,7 +134,7 @@ impl Store {
     pub async fn count_schedules(&self, namespace: i32, limit: usize) -> Result<usize, Error> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let statement = query(sql::SCHEDULES_COUNT).bind(namespace).bind(limit);
-        let rows = self.read_rows(statement).await?;
+        let rows = self.tenant_rows(Tenant::Namespace(namespace), statement).await?;
         let count = rows.first().map(|row| get::<i64>(row, "count")).transpose()?;
         Ok(count.and_then(|count| usize::try_from(count).ok()).unwrap_or_default())
     }
@@ -181,13 +182,14 @@ impl Store {
                     .collect::<Vec<_>>(),
             )
             .bind(put.lost.iter().map(|range| range.reason.code()).collect::<Vec<_>>());
-        Ok(is_some(&self.audited_rows(statement, put.name.as_str(), false).await?))
+        let tenant = Some(Tenant::Namespace(put.namespace));
+        Ok(is_some(&self.audited_rows(tenant, statement, put.name.as_str(), false).await?))
     }
 
     /// One schedule.
     pub async fn schedule(&self, namespace: i32, name: &str) -> Result<Option<Schedule>, Error> {
         let statement = query(sql::SCHEDULES_GET).bind(namespace).bind(name);
-        Ok(all(&self.read_rows(statement).await?, schedule)?.pop())
+        Ok(all(&self.tenant_rows(Tenant::Namespace(namespace), statement).await?, schedule)?.pop())
     }
 
     /// Schedules by name, after `after`.
@@ -206,7 +208,7 @@ impl Store {
             .bind((!labels.is_empty()).then_some(Json(labels)))
             .bind((!states.is_empty()).then_some(states))
             .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        all(&self.read_rows(statement).await?, schedule)
+        all(&self.tenant_rows(Tenant::Namespace(namespace), statement).await?, schedule)
     }
 
     /// Stops firing; false if there is no such schedule, or it has no further time.
@@ -223,12 +225,14 @@ impl Store {
             .bind(name)
             .bind(note)
             .bind(until.map(|time| time.to_sqlx()));
-        Ok(is_some(&self.audited_rows(statement, name, false).await?))
+        let tenant = Some(Tenant::Namespace(namespace));
+        Ok(is_some(&self.audited_rows(tenant, statement, name, false).await?))
     }
 
     /// Ends a pause; false if the schedule has changed since it was read.
     pub async fn resume_schedule(
         &self,
+        namespace: i32,
         (id, name): (ScheduleId, &str),
         version: i64,
         state: ScheduleState,
@@ -251,7 +255,8 @@ impl Store {
                     .collect::<Vec<_>>(),
             )
             .bind(ranges.iter().map(|range| range.reason.code()).collect::<Vec<_>>());
-        Ok(is_some(&self.audited_rows(statement, name, false).await?))
+        let tenant = Some(Tenant::Namespace(namespace));
+        Ok(is_some(&self.audited_rows(tenant, statement, name, false).await?))
     }
 
     /// Removes a schedule and its ledger; false if there is none of this version.
@@ -262,11 +267,17 @@ impl Store {
         version: Option<i64>,
     ) -> Result<bool, Error> {
         let statement = query(sql::SCHEDULES_DELETE).bind(namespace).bind(name).bind(version);
-        Ok(is_some(&self.audited_rows(statement, name, false).await?))
+        let tenant = Some(Tenant::Namespace(namespace));
+        Ok(is_some(&self.audited_rows(tenant, statement, name, false).await?))
     }
 
     /// The ledger, newest first.
-    pub async fn fires(&self, id: ScheduleId, page: &FiresQuery) -> Result<Vec<Fire>, Error> {
+    pub async fn fires(
+        &self,
+        namespace: i32,
+        id: ScheduleId,
+        page: &FiresQuery,
+    ) -> Result<Vec<Fire>, Error> {
         let outcomes: Vec<i16> = page.outcomes.iter().map(|outcome| outcome.code()).collect();
         let statement = query(sql::SCHEDULES_FIRES)
             .bind(id.0)
@@ -276,21 +287,21 @@ impl Store {
             .bind(page.before.map(|before| before.nominal.to_sqlx()))
             .bind(page.before.is_some_and(|before| before.is_range))
             .bind(i64::try_from(page.limit).unwrap_or(i64::MAX));
-        all(&self.read_rows(statement).await?, fire)
+        all(&self.tenant_rows(Tenant::Namespace(namespace), statement).await?, fire)
     }
 
     /// What the ledger says of the times in `from..to` by themselves.
     pub async fn recorded(
         &self,
+        namespace: i32,
         id: ScheduleId,
         from: Timestamp,
         to: Timestamp,
     ) -> Result<BTreeMap<Timestamp, (FireOutcome, Option<SkipReason>)>, Error> {
         let statement =
             query(sql::SCHEDULES_RECORDED).bind(id.0).bind(from.to_sqlx()).bind(to.to_sqlx());
-        let found = all(&self.read_rows(statement).await?, |row| {
-            Ok((time(row, "nominal")?, (outcome(row)?, reason(row)?)))
-        })?;
+        let rows = self.tenant_rows(Tenant::Namespace(namespace), statement).await?;
+        let found = all(&rows, |row| Ok((time(row, "nominal")?, (outcome(row)?, reason(row)?))))?;
         Ok(found.into_iter().collect())
     }
 
@@ -298,7 +309,7 @@ impl Store {
     /// were, and when. `None`: the schedule has changed. With a key: a single fire.
     pub async fn fire_by_hand(
         &self,
-        (id, name): (ScheduleId, &str),
+        (namespace, id, name): (i32, ScheduleId, &str),
         version: i64,
         cause: FireCause,
         fires: &[ByHand],
@@ -306,7 +317,8 @@ impl Store {
         hash: &[u8],
     ) -> Result<Option<ByHandAnswer>, Error> {
         let mut held = self.hot.acquire().await?;
-        let mut tx = held.begin().await?;
+        let beginning = self.beginning(Some(Tenant::Namespace(namespace)));
+        let mut tx = held.begin_with(beginning).await?;
         let mut existing = None;
         if let Some(row) = key {
             let answers = self
@@ -352,10 +364,16 @@ impl Store {
     }
 
     /// The unfinished tasks of a schedule, oldest first.
-    pub async fn unfinished(&self, id: ScheduleId, limit: usize) -> Result<Vec<TaskId>, Error> {
+    pub async fn unfinished(
+        &self,
+        namespace: i32,
+        id: ScheduleId,
+        limit: usize,
+    ) -> Result<Vec<TaskId>, Error> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let statement = query(sql::SCHEDULES_UNFINISHED).bind(id.0).bind(limit);
-        all(&self.read_rows(statement).await?, |row| Ok(TaskId(get(row, "task")?)))
+        let rows = self.tenant_rows(Tenant::Namespace(namespace), statement).await?;
+        all(&rows, |row| Ok(TaskId(get(row, "task")?)))
     }
 
     /// How long until the leader has to look at a schedule; `None` if there is none.
@@ -424,7 +442,7 @@ impl Store {
     /// Keeps how far the clock was moved forward.
     pub async fn set_clock(&self, advanced: Duration) -> Result<(), Error> {
         let statement = query(sql::SCHEDULES_SET_CLOCK).bind(milliseconds(advanced));
-        self.audited_rows(statement, "clock", true).await.map(drop)
+        self.audited_rows(None, statement, "clock", true).await.map(drop)
     }
 }
 

@@ -98,6 +98,7 @@ statements! {
     TASKS_KEYS_READ = "tasks/keys_read";
     TASKS_LATE = "tasks/late";
     TASKS_LIST = "tasks/list";
+    TASKS_LIST_LABELLED = "tasks/list_labelled";
     TASKS_LIST_UNFINISHED = "tasks/list_unfinished";
     TASKS_REPLACE = "tasks/replace";
     TASKS_REPORT_PROGRESS = "tasks/report_progress";
@@ -121,6 +122,8 @@ statements! {
     UPKEEP_PROMOTE = "upkeep/promote";
     UPKEEP_REPLICA_BEAT = "upkeep/replica_beat";
     UPKEEP_REPLICA_LEAVE = "upkeep/replica_leave";
+    WALL_BUILD = "wall/build";
+    WALL_STATE = "wall/state";
     WATCH_HORIZON = "watch/horizon";
     WATCH_JOURNAL = "watch/journal";
     WATCH_NOTIFY = "watch/notify";

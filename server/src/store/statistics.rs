@@ -12,6 +12,7 @@ use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
 use super::rows::{self, all, corrupt, count_of, get, maybe_time, time};
+use super::wall::{self, Tenant};
 use super::{Error, Store, statements as sql};
 use crate::domain::statistics::{Spread, StatUnit, Tally};
 use crate::domain::{AttemptOutcome, ScheduleId, TaskState};
@@ -35,6 +36,8 @@ pub struct StatKey {
 /// Which statistics are read.
 #[derive(Debug, Clone)]
 pub struct StatQuery {
+    /// Number of the namespace.
+    pub namespace: i32,
     /// Counted in these.
     pub unit: StatUnit,
     /// From here on; the start of a unit.
@@ -159,7 +162,12 @@ impl Store {
         for statement in [one_moment, sql::STATISTICS_SETTINGS] {
             query(statement).execute(&mut *tx).await.map_err(Error::during)?;
         }
+        // The mark is nobody's.
         let mark = query(sql::STATISTICS_MARK).fetch_one(&mut *tx).await.map_err(Error::during)?;
+        if self.is_walled() {
+            let enter = Tenant::Namespace(wanted.namespace).enter();
+            wall::run(&mut tx, enter).await.map_err(Error::during)?;
+        }
         let statement = query(sql::STATISTICS_KEPT)
             .bind(wanted.unit.code())
             .bind(wanted.since.to_sqlx())
@@ -260,10 +268,12 @@ impl Store {
     /// The names of schedules; those that were deleted are left out.
     pub async fn schedule_names(
         &self,
+        namespace: i32,
         ids: &[ScheduleId],
     ) -> Result<HashMap<ScheduleId, String>, Error> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-        let rows = self.read_rows(query(sql::STATISTICS_SCHEDULES).bind(ids)).await?;
+        let statement = query(sql::STATISTICS_SCHEDULES).bind(ids);
+        let rows = self.tenant_rows(Tenant::Namespace(namespace), statement).await?;
         let names = all(&rows, |row| Ok((ScheduleId(get(row, "id")?), get(row, "name")?)))?;
         Ok(names.into_iter().collect())
     }

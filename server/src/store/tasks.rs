@@ -10,6 +10,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::rows::{self, Corrupt, all, corrupt, count, get, maybe_time, state, time};
+use super::wall::Tenant;
 use super::{Error, Store, statements as sql};
 use crate::domain::{
     Attempt, AttemptOutcome, Late, Payload, Progress, RetryPolicy, SessionId, TaskError, TaskId,
@@ -121,24 +122,28 @@ impl Store {
     ) -> Result<Vec<TaskRow>, Error> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let statement = query(sql::TASKS_GET).bind(namespace).bind(ids).bind(full);
-        all(&self.read_rows(statement).await?, task)
+        all(&self.tenant_rows(Tenant::Namespace(namespace), statement).await?, task)
     }
 
     /// Tasks that match, newest first.
     pub async fn list(&self, which: &ListRows<'_>) -> Result<Vec<TaskRow>, Error> {
         let unfinished = !which.states.is_empty() && !which.states.iter().any(|s| s.is_final());
         let states: Vec<i16> = which.states.iter().map(|state| state.code()).collect();
-        let statement =
-            query(if unfinished { sql::TASKS_LIST_UNFINISHED } else { sql::TASKS_LIST })
-                .bind(which.namespace)
-                .bind(which.lanes.clone())
-                .bind(which.full)
-                .bind((!which.labels.is_empty()).then_some(Json(which.labels)))
-                .bind((!states.is_empty()).then_some(states))
-                .bind(which.from)
-                .bind(which.before)
-                .bind(i64::try_from(which.limit).unwrap_or(i64::MAX));
-        all(&self.read_rows(statement).await?, task)
+        let text = match which.labels.is_empty() {
+            _ if unfinished => sql::TASKS_LIST_UNFINISHED,
+            false if self.is_walled() => sql::TASKS_LIST_LABELLED,
+            _ => sql::TASKS_LIST,
+        };
+        let statement = query(text)
+            .bind(which.namespace)
+            .bind(which.lanes.clone())
+            .bind(which.full)
+            .bind((!which.labels.is_empty()).then_some(Json(which.labels)))
+            .bind((!states.is_empty()).then_some(states))
+            .bind(which.from)
+            .bind(which.before)
+            .bind(i64::try_from(which.limit).unwrap_or(i64::MAX));
+        all(&self.tenant_rows(Tenant::Namespace(which.namespace), statement).await?, task)
     }
 
     /// Recorded attempts of tasks, oldest first, at most the last
@@ -151,9 +156,8 @@ impl Store {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let statement =
             query(sql::TASKS_ATTEMPTS).bind(namespace).bind(ids).bind(limits::ATTEMPTS_SHOWN);
-        let found = all(&self.read_rows(statement).await?, |row| {
-            Ok((TaskId(get(row, "id")?), attempt(row)?))
-        })?;
+        let rows = self.tenant_rows(Tenant::Namespace(namespace), statement).await?;
+        let found = all(&rows, |row| Ok((TaskId(get(row, "id")?), attempt(row)?)))?;
         let mut attempts: HashMap<TaskId, Vec<Attempt>> = HashMap::new();
         for (id, attempt) in found {
             attempts.entry(id).or_default().push(attempt);
@@ -175,7 +179,8 @@ impl Store {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let statement =
             query(sql::TASKS_CANCEL).bind(self.now()).bind(namespace).bind(ids).bind(reason);
-        all(&self.audited_rows(statement, &object, false).await?, |row| {
+        let tenant = Some(Tenant::Namespace(namespace));
+        all(&self.audited_rows(tenant, statement, &object, false).await?, |row| {
             Ok(CancelRow {
                 id: TaskId(get(row, "id")?),
                 lane: get(row, "lane")?,

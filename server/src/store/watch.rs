@@ -3,6 +3,7 @@
 use sqlx::query;
 
 use super::rows::{all, count, get, state};
+use super::wall::Tenant;
 use super::{Error, Store, statements as sql};
 use crate::domain::{TaskId, TaskState, revision};
 
@@ -56,9 +57,11 @@ impl Store {
     ) -> Result<Vec<(TaskId, i32)>, Error> {
         let statement =
             query(sql::WATCH_JOURNAL).bind(namespace).bind(since).bind(lanes).bind(limit);
-        all(&self.read_rows(statement).await?, |row| {
-            Ok((TaskId(get(row, "id")?), get(row, "lane")?))
-        })
+        let rows = match namespace {
+            Some(namespace) => self.tenant_rows(Tenant::Namespace(namespace), statement).await?,
+            None => self.read_rows(statement).await?,
+        };
+        all(&rows, |row| Ok((TaskId(get(row, "id")?), get(row, "lane")?)))
     }
 
     /// Where tasks stand; those that do not exist are left out.

@@ -78,15 +78,16 @@ impl Schedules {
             if is_crowded && overlap == Overlap::Skip && !self.is_repeated(key.as_ref()).await? {
                 return Err(Error::ScheduleOverlap { name: name.clone(), running: found.running });
             }
+            let number = self.number(&found).await?;
             let before = match is_crowded && overlap == Overlap::CancelRunning {
-                true => self.store.unfinished(found.id, CANCELLED).await?,
+                true => self.store.unfinished(number, found.id, CANCELLED).await?,
                 false => Vec::new(),
             };
             let cause = FireCause::Trigger;
             let answer = self
                 .store
                 .fire_by_hand(
-                    (found.id, name.as_str()),
+                    (number, found.id, name.as_str()),
                     found.version,
                     cause,
                     &[fire],
@@ -134,7 +135,8 @@ impl Schedules {
         }
         let found = self.get(namespace, name).await?;
         let plan = found.plan().map_err(unreadable)?;
-        let recorded = self.store.recorded(found.id, wish.from, wish.to).await?;
+        let number = self.number(&found).await?;
+        let recorded = self.store.recorded(number, found.id, wish.from, wish.to).await?;
         let mut fires = Vec::new();
         let mut already_fired = 0_u32;
         let all = plan.fires(just_before(wish.from)).take_while(|fire| fire.nominal < wish.to);
@@ -181,7 +183,7 @@ impl Schedules {
             let answer = self
                 .store
                 .fire_by_hand(
-                    (found.id, name.as_str()),
+                    (number, found.id, name.as_str()),
                     found.version,
                     FireCause::Backfill,
                     &by_hand,

@@ -147,8 +147,10 @@ impl Schedules {
                 false => (ScheduleState::Finished, None),
             };
             let ranges = &account.ranges;
+            let number = self.number(&found).await?;
             let which = (found.id, name.as_str());
-            if self.store.resume_schedule(which, found.version, state, next, ranges).await? {
+            if self.store.resume_schedule(number, which, found.version, state, next, ranges).await?
+            {
                 self.wake_leader();
                 return self.get(namespace, name).await;
             }
@@ -192,8 +194,14 @@ impl Schedules {
         page: &FiresQuery,
     ) -> Result<(Schedule, Vec<Fire>), Error> {
         let found = self.get(namespace, name).await?;
-        let fires = self.store.fires(found.id, page).await?;
+        let fires = self.store.fires(self.number(&found).await?, found.id, page).await?;
         Ok((found, fires))
+    }
+
+    /// The number of a schedule's namespace.
+    async fn number(&self, found: &Schedule) -> Result<i32, Error> {
+        let number = self.registry.find_namespace(&found.namespace).await?;
+        number.ok_or_else(|| Error::ScheduleNotFound(found.name.clone()))
     }
 
     /// After a change: the leader may have to rise earlier than it meant to.
