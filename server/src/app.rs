@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::{self, Access};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{ClientCertificates, Config, Mechanism, RateLimit, TlsVersion};
+use crate::config::{ClientCertificates, Config, Mechanism, RateLimit, Require, TlsVersion};
 use crate::domain::Retention;
 use crate::edge;
 use crate::engine::{self, Engine};
@@ -332,9 +332,15 @@ fn access_settings(config: &Config) -> access::Settings {
         rules: auth.jwt_rules.clone(),
     };
     let has_tokens = auth.mechanisms.contains(&Mechanism::Jwt);
+    let has_certificates = auth.mechanisms.contains(&Mechanism::Certificates);
+    let certified = auth.certificate_uris.clone().filter(|_| has_certificates);
+    let certified =
+        certified.map(|uris| access::Certified { uris, rules: auth.certificate_rules.clone() });
     access::Settings {
         mechanisms: auth.mechanisms.clone(),
         tokens: has_tokens.then_some((source, expected)),
+        certified,
+        both: auth.require == Require::Both,
         reflection: config.auth.has_reflection(),
         audit_kept: config.retention.audit,
     }

@@ -11,6 +11,7 @@ mod bench;
 mod bloat;
 mod canary;
 mod cancel;
+mod certificates;
 mod chaos;
 mod connections;
 mod express;

@@ -3,6 +3,7 @@
 //!
 //! Credentials go by real time, always, also where the clock of the service was moved.
 
+mod certificates;
 mod fetch;
 mod jwks;
 mod jwt;
@@ -17,6 +18,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use certificates::Certificates;
+pub use certificates::Certified;
 pub use jwks::{Source, Tokens};
 pub use jwt::Expected;
 pub use key::NewKey;
@@ -25,7 +28,9 @@ pub use permission::{Permission, Rule};
 pub use principal::{Identity, Principal, Queues};
 pub use refused::Refused;
 
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::Mechanism;
+use crate::edge::{ClientCertificate, Unreadable};
 use crate::store::Store;
 use crate::supervise::Stage;
 
@@ -36,6 +41,10 @@ pub struct Settings {
     pub mechanisms: Vec<Mechanism>,
     /// With [`Mechanism::Jwt`]: where the keys of tokens are, and what tokens have to say.
     pub tokens: Option<(Source, Expected)>,
+    /// With [`Mechanism::Certificates`]: which are taken, and what they mean.
+    pub certified: Option<Certified>,
+    /// Whether each call has to be proved twice, by a certificate and by a key or token.
+    pub both: bool,
     /// Whether everybody may ask for the interface by reflection.
     pub reflection: bool,
     /// How long events of the audit log are kept.
@@ -57,6 +66,7 @@ pub struct Access {
     settings: Settings,
     keys: Arc<Keys>,
     tokens: Option<Arc<Tokens>>,
+    certificates: Option<Certificates>,
     anyone: Principal,
     refused: Refused,
 }
@@ -98,8 +108,9 @@ impl Access {
                 Ok(())
             });
         }
+        let certificates = settings.certified.clone().map(Certificates::new);
         let anyone = Principal::anyone();
-        Ok(Arc::new(Self { settings, keys, tokens, anyone, refused }))
+        Ok(Arc::new(Self { settings, keys, tokens, certificates, anyone, refused }))
     }
 
     /// Where refused calls are written down.
@@ -112,11 +123,17 @@ impl Access {
         self.settings.reflection
     }
 
-    /// Who calls, by the values of the header `authorization`.
+    /// Who calls, by the values of the header `authorization` and the certificate of the connection. A bearer's
+    /// credential counts before the certificate, unless both have to be there; one that is wrong is never made
+    /// good by the other.
     ///
     /// # Errors
     /// If no credential is taken, or one that was given is wrong.
-    pub async fn authenticate(&self, authorization: &[&[u8]]) -> Result<Principal, Refusal> {
+    pub async fn authenticate(
+        &self,
+        authorization: &[&[u8]],
+        certificate: Option<&Result<ClientCertificate, Unreadable>>,
+    ) -> Result<Principal, Refusal> {
         if self.settings.mechanisms.is_empty() {
             return Ok(self.anyone.clone());
         }
@@ -126,17 +143,26 @@ impl Access {
             // Which of them counts would be a guess.
             _ => return Err(Refusal::Unauthenticated),
         };
-        let identity = match bearer {
-            Some(text) if text.starts_with(key::PREFIX) && self.has(Mechanism::Keys) => {
-                self.keys.authenticate(text).await?
-            }
-            Some(text) => match &self.tokens {
-                Some(tokens) => tokens.authenticate(text)?,
-                None => return Err(Refusal::Unauthenticated),
-            },
-            None => return Err(Refusal::Unauthenticated),
-        };
-        Ok(Principal::new(vec![identity]))
+        let mut proved = Vec::new();
+        // First, since it costs no look at the database.
+        if self.settings.both || bearer.is_none() {
+            let certificate = self.certificates.as_ref().zip(certificate);
+            let identity =
+                certificate.and_then(|(known, shown)| known.authenticate(shown, SystemClock.now()));
+            proved.push(Arc::new(identity.ok_or(Refusal::Unauthenticated)?));
+        }
+        if self.settings.both || bearer.is_some() {
+            proved.push(self.bearer(bearer.ok_or(Refusal::Unauthenticated)?).await?);
+        }
+        Ok(Principal::new(proved))
+    }
+
+    /// Whose key or token this is.
+    async fn bearer(&self, text: &str) -> Result<Arc<Identity>, Refusal> {
+        if text.starts_with(key::PREFIX) && self.has(Mechanism::Keys) {
+            return self.keys.authenticate(text).await;
+        }
+        self.tokens.as_ref().ok_or(Refusal::Unauthenticated)?.authenticate(text)
     }
 
     fn has(&self, mechanism: Mechanism) -> bool {

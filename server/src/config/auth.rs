@@ -7,8 +7,9 @@ use std::time::Duration;
 use hyper::Uri;
 use serde::{Deserialize, Deserializer};
 
+use super::Tls;
 use super::units::{duration_text, read_duration};
-use crate::domain::ClaimRule;
+use crate::domain::{ClaimRule, UriPrefix, UriRule};
 
 /// The section `auth`.
 #[derive(Debug, Clone, Deserialize)]
@@ -25,6 +26,11 @@ pub struct Auth {
     pub jwt_leeway: Duration,
     #[serde(deserialize_with = "read_rules")]
     pub jwt_rules: Vec<ClaimRule>,
+    #[serde(deserialize_with = "read_prefix")]
+    pub certificate_uris: Option<UriPrefix>,
+    #[serde(deserialize_with = "read_uri_rules")]
+    pub certificate_rules: Vec<UriRule>,
+    pub require: Require,
     pub insecure: bool,
     pub reflection: Reflection,
 }
@@ -37,6 +43,18 @@ pub enum Mechanism {
     Keys,
     /// JSON Web Tokens of an issuer.
     Jwt,
+    /// Certificates of clients.
+    Certificates,
+}
+
+/// How many proofs a call needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Require {
+    /// One.
+    One,
+    /// A certificate, and a key or token.
+    Both,
 }
 
 impl Mechanism {
@@ -45,6 +63,7 @@ impl Mechanism {
         match self {
             Self::Keys => "keys",
             Self::Jwt => "jwt",
+            Self::Certificates => "certificates",
         }
     }
 }
@@ -77,7 +96,7 @@ impl Auth {
     }
 
     /// Adds what is wrong to `problems`.
-    pub(super) fn check(&self, listen: SocketAddr, problems: &mut Vec<String>) {
+    pub(super) fn check(&self, listen: SocketAddr, tls: &Tls, problems: &mut Vec<String>) {
         if !self.is_on() && !self.insecure && !listen.ip().is_loopback() {
             problems.push(format!(
                 "auth.mechanisms: nobody is asked who they are, and server.listen {listen} is not a \
@@ -88,6 +107,7 @@ impl Auth {
         if self.mechanisms.contains(&Mechanism::Jwt) {
             self.check_jwt(problems);
         }
+        self.check_certificates(tls, problems);
         let repeated = self.mechanisms.iter().enumerate();
         if repeated.clone().any(|(n, mechanism)| self.mechanisms[..n].contains(mechanism)) {
             problems.push("auth.mechanisms: one is named twice".to_owned());
@@ -118,6 +138,30 @@ impl Auth {
         require("jwt_rules", has_rules, "without a rule no token is allowed anything");
     }
 
+    fn check_certificates(&self, tls: &Tls, problems: &mut Vec<String>) {
+        let mut require = |key: &str, is_good: bool, why: &str| {
+            if !is_good {
+                problems.push(format!("{key}: {why}"));
+            }
+        };
+        let has = |mechanism| self.mechanisms.contains(&mechanism);
+        if has(Mechanism::Certificates) {
+            const WITH: &str = "is required with mechanism certificates";
+            require("tls.client_ca_file", !tls.client_ca_file.is_empty(), WITH);
+            require("auth.certificate_uris", self.certificate_uris.is_some(), WITH);
+            let has_rules = !self.certificate_rules.is_empty();
+            let why = "without a rule no certificate is allowed anything";
+            require("auth.certificate_rules", has_rules, why);
+        }
+        let bearer = has(Mechanism::Keys) || has(Mechanism::Jwt);
+        require(
+            "auth.require",
+            self.require == Require::One || has(Mechanism::Certificates) && bearer,
+            "\"both\" are a certificate, and a key or token: auth.mechanisms must have \"certificates\", and \
+             \"keys\" or \"jwt\"",
+        );
+    }
+
     /// Adds what is allowed and yet should be known.
     pub(super) fn warn(&self, listen: SocketAddr, warnings: &mut Vec<String>) {
         if !self.is_on() && !listen.ip().is_loopback() {
@@ -146,6 +190,15 @@ impl fmt::Display for Auth {
         writeln!(f, "jwt_leeway = {:?}", duration_text(self.jwt_leeway))?;
         let rules: Vec<String> = self.jwt_rules.iter().map(ToString::to_string).collect();
         writeln!(f, "jwt_rules = {rules:?}")?;
+        let uris = self.certificate_uris.as_ref().map(ToString::to_string).unwrap_or_default();
+        writeln!(f, "certificate_uris = {uris:?}")?;
+        let rules: Vec<String> = self.certificate_rules.iter().map(ToString::to_string).collect();
+        writeln!(f, "certificate_rules = {rules:?}")?;
+        let require = match self.require {
+            Require::One => "one",
+            Require::Both => "both",
+        };
+        writeln!(f, "require = {require:?}")?;
         writeln!(f, "insecure = {insecure}")?;
         writeln!(f, "reflection = {reflection:?}")
     }
@@ -179,6 +232,20 @@ fn read_rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ClaimRul
     let rules = read_texts(deserializer, ';')?;
     let rules = rules.iter().map(|rule| ClaimRule::parse(rule)).collect::<Result<_, _>>();
     rules.map_err(serde::de::Error::custom)
+}
+
+/// The same for rules of certificates.
+fn read_uri_rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<UriRule>, D::Error> {
+    let rules = read_texts(deserializer, ';')?;
+    let rules = rules.iter().map(|rule| UriRule::parse(rule)).collect::<Result<_, _>>();
+    rules.map_err(serde::de::Error::custom)
+}
+
+/// The beginning of URIs; empty: none.
+fn read_prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UriPrefix>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let prefix = (!text.is_empty()).then(|| UriPrefix::parse(&text)).transpose();
+    prefix.map_err(serde::de::Error::custom)
 }
 
 /// A list, or words with commas between them: variables of the environment have no lists.
@@ -299,6 +366,41 @@ mod tests {
             ("AUTH__JWT_LEEWAY", "2m", "auth.jwt_leeway"),
             ("AUTH__JWT_RULES", "", "auth.jwt_rules"),
             ("AUTH__JWT_RULES", "group=ops -> king@acme", "auth.jwt_rules"),
+        ] {
+            let mut settings = whole.to_vec();
+            settings.retain(|(other, _)| *other != name);
+            settings.push((name, value));
+            let problems = load(&settings).unwrap_err();
+            assert!(problems.contains(named), "{name}={value}: {problems}");
+        }
+    }
+
+    #[test]
+    fn g_23_certificates_need_an_authority_a_beginning_of_uris_and_rules() {
+        let whole = [
+            ("AUTH__MECHANISMS", "keys,certificates"),
+            ("AUTH__CERTIFICATE_URIS", "spiffe://example.org/"),
+            (
+                "AUTH__CERTIFICATE_RULES",
+                "mailer -> worker@shop/mail,post; ns/*/web -> submitter@{}",
+            ),
+            ("AUTH__REQUIRE", "both"),
+            ("TLS__CERT_FILE", "tls.crt"),
+            ("TLS__KEY_FILE", "tls.key"),
+            ("TLS__CLIENT_CA_FILE", "ca.crt"),
+        ];
+        assert_eq!(load(&whole).unwrap().auth.certificate_rules.len(), 2);
+        for (name, value, named) in [
+            ("AUTH__MECHANISMS", "keys", "auth.require"),
+            ("AUTH__MECHANISMS", "certificates", "auth.require"),
+            ("AUTH__MECHANISMS", "", "auth.require"),
+            ("AUTH__REQUIRE", "all", "auth.require"),
+            ("AUTH__CERTIFICATE_URIS", "", "auth.certificate_uris"),
+            ("AUTH__CERTIFICATE_URIS", "spiffe://example.org", "auth.certificate_uris"),
+            ("AUTH__CERTIFICATE_RULES", "", "auth.certificate_rules"),
+            ("AUTH__CERTIFICATE_RULES", "a -> king@shop", "auth.certificate_rules"),
+            ("AUTH__CERTIFICATE_RULES", "a -> viewer@{}", "auth.certificate_rules"),
+            ("TLS__CLIENT_CA_FILE", "", "tls.client_ca_file"),
         ] {
             let mut settings = whole.to_vec();
             settings.retain(|(other, _)| *other != name);

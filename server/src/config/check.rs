@@ -112,7 +112,7 @@ impl Config {
                     .to_owned(),
             );
         }
-        self.auth.check(self.server.listen, problems);
+        self.auth.check(self.server.listen, &self.tls, problems);
         self.rates.check(problems);
         let tls = &self.tls;
         for (set, key, needed) in [

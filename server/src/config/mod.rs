@@ -17,7 +17,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::telemetry::Sampler;
-pub use auth::{Auth, Mechanism, Reflection, check_url, url_host};
+pub use auth::{Auth, Mechanism, Reflection, Require, check_url, url_host};
 pub use rates::{RateLimit, Rates};
 use units::{duration_text, read_address, read_duration, read_size};
 

@@ -16,6 +16,7 @@ pub mod revision;
 pub mod schedule;
 pub mod statistics;
 pub mod task;
+pub mod uris;
 pub mod worker;
 
 pub use access::{Grant, KeyHash, Role, Scope};
@@ -34,4 +35,5 @@ pub use task::{
     Attempt, AttemptOutcome, AttemptRef, Late, NewTask, Progress, Task, TaskError, TaskState,
     UniqueConflict,
 };
+pub use uris::{UriPrefix, UriRule};
 pub use worker::{Assignment, Hello, ProgressReport, Report, Stop, StopReason};

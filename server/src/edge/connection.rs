@@ -22,7 +22,7 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::{Service, ServiceExt as _};
 
 use super::opening::Listened;
-use super::{Peer, PeerCertificates, Settings, Source};
+use super::{ClientCertificate, Peer, Settings, Source};
 use crate::metrics::Connections;
 use crate::places::Place;
 
@@ -62,7 +62,7 @@ impl Connection {
         let opened_by = Instant::now() + settings.handshake_timeout;
         socket.set_nodelay(true).ok();
         let closing = CancellationToken::new();
-        let peer = |certificates| Peer { address, closing: closing.clone(), certificates };
+        let peer = |certificate| Peer { address, closing: closing.clone(), certificate };
         let life = Life { settings: &settings, opened_by, closing: &closing, stop };
         let Some(tls) = &settings.tls else {
             return life.serve(socket, peer(None), service).await;
@@ -86,9 +86,10 @@ impl Connection {
                 }
             },
         };
-        let certificates = stream.get_ref().1.peer_certificates();
-        let certificates = certificates.map(|chain| PeerCertificates(chain.to_vec().into()));
-        life.serve(stream, peer(certificates), service).await;
+        let chain = stream.get_ref().1.peer_certificates();
+        let own = chain.and_then(|chain| chain.first());
+        let certificate = own.map(|own| Arc::new(ClientCertificate::read(own)));
+        life.serve(stream, peer(certificate), service).await;
     }
 }
 

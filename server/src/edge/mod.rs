@@ -3,6 +3,7 @@
 
 mod accept;
 mod certificates;
+mod client_certificate;
 mod client_verifier;
 mod connection;
 mod opening;
@@ -11,13 +12,13 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Connections;
 
 pub use accept::serve;
 pub use certificates::{Certificates, Files, Serving};
+pub use client_certificate::{ClientCertificate, Unreadable};
 pub use connection::about;
 
 /// How connections are kept.
@@ -54,14 +55,9 @@ pub struct Peer {
     pub address: SocketAddr,
     /// Cancelled when the connection is asked to end: what streams over it should end too.
     pub closing: CancellationToken,
-    /// What it has shown and proved to own.
-    pub certificates: Option<PeerCertificates>,
+    /// The certificate that it has shown and proved to own; `None`: it has shown none.
+    pub certificate: Option<Arc<Result<ClientCertificate, Unreadable>>>,
 }
-
-/// The certificates that a client has shown in a handshake, its own first. They were checked: signed
-/// by the authority for clients, valid at the time, and meant for clients.
-#[derive(Debug, Clone)]
-pub struct PeerCertificates(pub Arc<[CertificateDer<'static>]>);
 
 /// What counts as one source of connections and calls: an IPv4 address, or a /64 of IPv6, since a
 /// single machine may use all of that.

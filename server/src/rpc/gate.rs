@@ -115,7 +115,8 @@ async fn enter(
         method: permission.map(|permission| permission.method).unwrap_or_default().to_owned(),
         namespace: OnceLock::new(),
     };
-    let principal = match access.authenticate(&authorization).await {
+    let certificate = peer.and_then(|peer| peer.certificate.as_deref());
+    let principal = match access.authenticate(&authorization, certificate).await {
         Ok(principal) => principal,
         Err(Refusal::Unavailable) => return Err(Error::StoreUnavailable.into()),
         Err(Refusal::Unauthenticated) => {

@@ -6,6 +6,7 @@ use bellringer_api::v1::task_service_client::TaskServiceClient;
 use bellringer_api::v1::worker_service_client::WorkerServiceClient;
 use bellringer_client::{Connection, Credentials};
 use bellringer_server::access::NewKey;
+use sqlx::Connection as _;
 use tonic::service::interceptor::InterceptedService;
 
 use super::{Replica, TestServer};
@@ -43,20 +44,7 @@ impl Caller {
 impl TestServer {
     /// A key with these roles, made behind the server's back, as for the first one of all.
     pub(crate) async fn key(&self, namespace: &str, roles: &[&str], queues: &[&str]) -> NewKey {
-        let new = NewKey::random();
-        sqlx::query(
-            "insert into api_key (id, namespace, name, roles, queues, hash, created_by)
-             values ($1, $2, 'test', $3, $4, $5, 'test')",
-        )
-        .bind(&new.id)
-        .bind(namespace)
-        .bind(roles)
-        .bind(queues)
-        .bind(new.hash.0.to_vec())
-        .execute(&mut self.database().await)
-        .await
-        .unwrap();
-        new
+        add_key(&self.url, namespace, roles, queues).await
     }
 
     /// Somebody with such a key.
@@ -64,4 +52,23 @@ impl TestServer {
         let key = self.key(namespace, roles, &[]).await;
         Caller::new(&self.replica, Some(&key.text))
     }
+}
+
+/// The same, in a database.
+pub(crate) async fn add_key(url: &str, namespace: &str, roles: &[&str], queues: &[&str]) -> NewKey {
+    let new = NewKey::random();
+    let mut database = sqlx::PgConnection::connect(url).await.unwrap();
+    sqlx::query(
+        "insert into api_key (id, namespace, name, roles, queues, hash, created_by)
+         values ($1, $2, 'test', $3, $4, $5, 'test')",
+    )
+    .bind(&new.id)
+    .bind(namespace)
+    .bind(roles)
+    .bind(queues)
+    .bind(new.hash.0.to_vec())
+    .execute(&mut database)
+    .await
+    .unwrap();
+    new
 }
