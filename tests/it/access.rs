@@ -270,6 +270,57 @@ async fn a_worker_takes_tasks_from_its_queues_only() {
 }
 
 #[tokio::test]
+async fn a_session_is_taken_up_only_by_who_may_take_tasks_from_all_of_its_queues() {
+    let server = TestServer::start_with(KEYS).await;
+    let admin = server.caller("acme", &["ns-admin"]).await;
+    let wide = server.key("acme", &["worker"], &["mail", "reports"]).await;
+    let wide = Caller::new(&server.replica, Some(&wide.text));
+    let narrow = server.key("acme", &["worker"], &["mail"]).await;
+    let narrow = Caller::new(&server.replica, Some(&narrow.text));
+    let report = pb::TaskSpec { queue: "reports".to_owned(), ..task() };
+    submit(&admin, "acme", report.clone()).await.unwrap();
+    let lease = |queues: &[&str], session_token: &str| pb::LeaseRequest {
+        namespace: "acme".to_owned(),
+        queues: queues.iter().map(|queue| (*queue).to_owned()).collect(),
+        session_token: session_token.to_owned(),
+        wait: make::seconds(5),
+        ..Default::default()
+    };
+    let leased = wide.workers().lease(lease(&["mail", "reports"], "")).await.unwrap().into_inner();
+    let (token, held) = (leased.session_token, &leased.assignments[0]);
+
+    // It is ready, and of a queue that the key may not take from.
+    submit(&admin, "acme", report).await.unwrap();
+    let status = narrow.workers().lease(lease(&["mail"], &token)).await.unwrap_err();
+    assert_eq!(reason(&status), "PERMISSION_DENIED");
+    let running = vec![pb::AttemptRef { task_id: held.task_id.clone(), attempt: held.attempt }];
+    for running in [Vec::new(), running] {
+        let hello = pb::Hello {
+            namespace: "acme".to_owned(),
+            queues: vec!["mail".to_owned()],
+            session_token: token.clone(),
+            running,
+            ..Default::default()
+        };
+        let message = Some(pb::work_request::Message::Hello(hello));
+        let hello = tokio_stream::once(pb::WorkRequest { message });
+        let mut answers = narrow.workers().work(hello).await.unwrap().into_inner();
+        assert_eq!(reason(&answers.message().await.unwrap_err()), "PERMISSION_DENIED");
+    }
+    // The session is as it was, and whose it is goes on.
+    let complete = pb::CompleteRequest {
+        namespace: "acme".to_owned(),
+        session_token: token.clone(),
+        task_id: held.task_id.clone(),
+        attempt: held.attempt,
+        result: None,
+    };
+    wide.workers().complete(complete).await.unwrap();
+    let again = wide.workers().lease(lease(&["mail"], &token)).await.unwrap().into_inner();
+    assert_eq!((again.session_token, again.assignments.len()), (token, 1));
+}
+
+#[tokio::test]
 async fn nobody_gives_away_more_than_they_have() {
     let server = TestServer::start_with(KEYS).await;
     let admin = server.caller("acme", &["ns-admin"]).await;

@@ -79,9 +79,19 @@ impl Workers {
         }
     }
 
-    /// Starts a session, or takes up an earlier one, for a worker that will read its outbox.
-    pub async fn connect(self: &Arc<Self>, hello: Hello) -> Result<(Connection, Welcome), Error> {
+    /// Starts a session, or takes up an earlier one, for a worker that will read its outbox. Of an earlier
+    /// one `may_take` is asked about the queues: its token may have come to somebody else.
+    pub async fn connect(
+        self: &Arc<Self>,
+        hello: Hello,
+        may_take: impl FnOnce(&[QueueName]) -> Result<(), Error>,
+    ) -> Result<(Connection, Welcome), Error> {
         let namespace = self.registry.namespace(&hello.namespace).await?;
+        if let Some((old, _)) = &hello.resume
+            && let Some(row) = self.store.session(*old, namespace).await?
+        {
+            may_take(&queues(&row))?;
+        }
         self.registry.refresh(false).await?;
         let id = Ids::session();
         let mut welcome = Welcome { resumed: false, lost: Vec::new() };
@@ -178,9 +188,11 @@ impl Workers {
     }
 
     /// Leases up to `most` tasks for a worker without a stream, and waits up to `wait` for the first.
+    /// With an earlier session its queues count, and `may_take` is asked about them.
     pub async fn lease(
         self: &Arc<Self>,
         mut hello: Hello,
+        may_take: impl FnOnce(&[QueueName]) -> Result<(), Error>,
         most: u32,
         wait: Duration,
         stop: &CancellationToken,
@@ -190,6 +202,7 @@ impl Workers {
         let id = match hello.resume.take() {
             Some((id, _)) => {
                 let row = self.store.session(id, namespace).await?.ok_or(Error::SessionLost)?;
+                may_take(&queues(&row))?;
                 adopt(&mut hello, row);
                 self.store.beat(&[id], self.lease_duration).await?;
                 id
@@ -437,8 +450,12 @@ impl Drop for Connection {
 
 /// A worker that comes back is what it said it was at first.
 fn adopt(hello: &mut Hello, row: SessionRow) {
+    hello.queues = queues(&row);
     hello.worker_name = row.worker;
-    hello.queues = row.queues.iter().filter_map(|text| QueueName::parse(text).ok()).collect();
     hello.kinds = row.kinds.iter().filter_map(|text| Kind::parse(text).ok()).collect();
     hello.versions = row.versions.iter().filter_map(|text| Version::parse(text).ok()).collect();
+}
+
+fn queues(row: &SessionRow) -> Vec<QueueName> {
+    row.queues.iter().filter_map(|text| QueueName::parse(text).ok()).collect()
 }

@@ -9,7 +9,7 @@ use super::convert::task::Payloads;
 use super::quotas::Quotas;
 use crate::access::{Permission, Principal, Refused, Rule};
 use crate::act::Act;
-use crate::domain::{Grant, Hello, Namespace, Scope};
+use crate::domain::{Grant, Namespace, QueueName, Scope};
 use crate::engine::Error;
 use crate::store::Decision;
 
@@ -94,13 +94,17 @@ impl Caller {
         }
     }
 
-    /// Whether a worker may take tasks from the queues that it names.
+    /// Whether a worker may take tasks from these queues of a namespace.
     ///
     /// # Errors
     /// If not from all of them.
-    pub(super) fn check_queues(&self, hello: &Hello) -> Result<(), Error> {
-        let allowed = self.principal.queues(self.permission, &hello.namespace);
-        let all = hello.queues.iter().all(|queue| allowed.contains(queue));
+    pub(super) fn check_queues(
+        &self,
+        namespace: &Namespace,
+        queues: &[QueueName],
+    ) -> Result<(), Error> {
+        let allowed = self.principal.queues(self.permission, namespace);
+        let all = queues.iter().all(|queue| allowed.contains(queue));
         if all { Ok(()) } else { Err(self.denied()) }
     }
 

@@ -22,7 +22,7 @@ use super::status::invalid;
 use super::stream_end::StreamEnd;
 use super::{Context, STREAM_BUFFER};
 use crate::domain::{
-    AttemptRef, Checker, Ending, Namespace, Report, SessionId, Violations, limits,
+    AttemptRef, Checker, Ending, Namespace, QueueName, Report, SessionId, Violations, limits,
 };
 use crate::engine::{Connection, Error, Outgoing, Session};
 
@@ -88,13 +88,16 @@ impl WorkerService for Work {
         let wait = check.field("wait", wait.unwrap_or(Ok(Duration::ZERO))).unwrap_or_default();
         check.finish().map_err(invalid)?;
         let hello = hello.ok_or_else(|| invalid(Violations::one("namespace", "cannot be read")))?;
-        caller.check_queues(&hello)?;
+        let namespace = hello.namespace.clone();
+        let may_take = |queues: &[QueueName]| caller.check_queues(&namespace, queues);
+        may_take(&hello.queues)?;
         let engine = &self.0.engine;
         if engine.stopping().is_cancelled() {
             return Err(Error::Draining.into());
         }
         let stopping = engine.stopping();
-        let (session, assignments) = engine.workers.lease(hello, most, wait, stopping).await?;
+        let leased = engine.workers.lease(hello, may_take, most, wait, stopping).await?;
+        let (session, assignments) = leased;
         Ok(Response::new(pb::LeaseResponse {
             session_token: session.token(),
             assignments: assignments.into_iter().map(convert::pb_assignment).collect(),
@@ -242,11 +245,13 @@ async fn serve(
     let credit = hello.credit;
     let namespace = caller.namespace(&hello.namespace)?;
     let hello = convert::hello(namespace, &hello, "hello").map_err(invalid)?;
-    caller.check_queues(&hello)?;
+    let namespace = hello.namespace.clone();
+    let may_take = |queues: &[QueueName]| caller.check_queues(&namespace, queues);
+    may_take(&hello.queues)?;
     if context.engine.stopping().is_cancelled() {
         return Err(Error::Draining.into());
     }
-    let (connection, welcome) = context.engine.workers.connect(hello).await?;
+    let (connection, welcome) = context.engine.workers.connect(hello, may_take).await?;
     let settings = &context.engine.settings;
     let welcome = pb::Welcome {
         session_token: connection.session.id.token(),
