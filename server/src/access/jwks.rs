@@ -154,3 +154,79 @@ fn read_set(bytes: &[u8]) -> anyhow::Result<Vec<Key>> {
     anyhow::ensure!(!keys.is_empty(), "has no key for EdDSA, ES256 or RS256");
     Ok(keys)
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use ring::rand::SystemRandom;
+    use ring::signature::{Ed25519KeyPair, KeyPair as _};
+    use serde_json::json;
+
+    use super::*;
+
+    /// A set with one key, and a token that it signed.
+    fn issued() -> (String, String) {
+        let pair = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+        let pair = Ed25519KeyPair::from_pkcs8(pair.as_ref()).unwrap();
+        let x = URL_SAFE_NO_PAD.encode(pair.public_key());
+        let set = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "one", "x": x}]});
+        let exp = SystemClock.now().as_second() + 86_400;
+        let claims = json!({"iss": "issuer", "aud": "bellringer", "sub": "ada", "exp": exp});
+        let header = json!({"alg": "EdDSA", "kid": "one"});
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(&header), part(&claims));
+        let signature = URL_SAFE_NO_PAD.encode(pair.sign(signed.as_bytes()).as_ref());
+        (set.to_string(), format!("{signed}.{signature}"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g_23_keys_that_cannot_be_read_anew_are_used_for_an_hour_and_then_no_token_is_taken() {
+        let (set, token) = issued();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &set).unwrap();
+        let expected = Expected {
+            issuer: "issuer".to_owned(),
+            audience: "bellringer".to_owned(),
+            leeway: Duration::ZERO,
+            rules: Vec::new(),
+        };
+        let source = Source::File(file.path().to_owned());
+        let tokens = Arc::new(Tokens::start(source, expected).await.unwrap());
+        let begun = Instant::now();
+        let stop = CancellationToken::new();
+        let mut following = tokio::task::JoinSet::new();
+        following.spawn({
+            let (tokens, stop) = (tokens.clone(), stop.clone());
+            async move { tokens.follow(stop).await }
+        });
+        let is_taken = || tokens.authenticate(&token).is_ok();
+        assert!(is_taken());
+
+        // While it can be read it is good for ever.
+        sleep(3 * STALE).await;
+        assert!(is_taken());
+        let last_read = tokens.keys.read().unwrap().read.unwrap();
+        assert!(last_read > begun + 2 * STALE);
+        for broken in ["", "{}", r#"{"keys": []}"#, "not JSON"] {
+            std::fs::write(file.path(), broken).unwrap();
+            assert!(tokens.read().await.is_err(), "{broken}");
+        }
+
+        let second = Duration::from_secs(1);
+        tokio::time::sleep_until(last_read + EVERY + STALE - second).await;
+        assert!(is_taken(), "the hour is not over");
+        sleep(2 * second).await;
+        assert!(!is_taken(), "the hour is over");
+        sleep(STALE).await;
+        assert!(!is_taken());
+
+        // Who is refused has the keys looked for, and they are there again.
+        std::fs::write(file.path(), &set).unwrap();
+        assert!(!is_taken());
+        sleep(APART + second).await;
+        assert!(is_taken());
+        stop.cancel();
+        following.join_all().await;
+    }
+}
