@@ -138,3 +138,132 @@ pub(super) fn invalid(violations: Violations) -> Status {
 fn name(reason: ErrorReason) -> &'static str {
     reason.as_str_name().trim_start_matches("ERROR_REASON_")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::{AttemptRef, QueueName, ScheduleName, TaskId, TaskState};
+
+    const REASONS: &str = include_str!("../../../proto/bellringer/v1/error_reason.proto");
+
+    /// The code of each reason, as the interface says it.
+    fn promised() -> BTreeMap<&'static str, &'static str> {
+        let mut code = "";
+        let mut all = BTreeMap::new();
+        for line in REASONS.lines().map(str::trim) {
+            if let Some((found, _)) =
+                line.strip_prefix("// [").and_then(|comment| comment.split_once(']'))
+            {
+                code = found;
+            } else if let Some((reason, _)) =
+                line.strip_prefix("ERROR_REASON_").and_then(|value| value.split_once(" = "))
+                && reason != "UNSPECIFIED"
+            {
+                all.insert(reason, code);
+            }
+        }
+        all
+    }
+
+    /// Every error.
+    fn every() -> Vec<Error> {
+        let task = TaskId(uuid::Uuid::nil());
+        let (queue, schedule) = (QueueName::parse("q").unwrap(), ScheduleName::parse("s").unwrap());
+        let all = vec![
+            Error::Invalid(Violations::one("field", "why")),
+            Error::Unauthenticated,
+            Error::PermissionDenied,
+            Error::KeyNotFound(String::new()),
+            Error::TaskNotFound(task),
+            Error::QueueNotFound(queue),
+            Error::ScheduleNotFound(schedule.clone()),
+            Error::ScheduleExists(schedule.clone()),
+            Error::EtagMismatch(1),
+            Error::ScheduleOverlap { name: schedule, running: 1 },
+            Error::ClockNotVirtual,
+            Error::IdempotencyConflict(task),
+            Error::UniqueKeyConflict(task),
+            Error::TaskNotFinished { task, state: TaskState::Ready },
+            Error::LeaseLost(AttemptRef { task, attempt: 1 }),
+            Error::SessionLost,
+            Error::SlowConsumer,
+            Error::Resync("why"),
+            Error::Overloaded,
+            Error::RateLimited { of: "caller", after: Duration::from_millis(20) },
+            Error::DeadlineExceeded,
+            Error::LimitReached { what: "things", limit: 1 },
+            Error::Draining,
+            Error::StreamEnded,
+            Error::StoreUnavailable,
+            Error::OutcomeUnknown,
+            Error::Internal { log_id: String::new() },
+        ];
+        // A new error does not compile here until it is one of them.
+        for error in &all {
+            match error {
+                Error::Invalid(_)
+                | Error::Unauthenticated
+                | Error::PermissionDenied
+                | Error::KeyNotFound(_)
+                | Error::TaskNotFound(_)
+                | Error::QueueNotFound(_)
+                | Error::ScheduleNotFound(_)
+                | Error::ScheduleExists(_)
+                | Error::EtagMismatch(_)
+                | Error::ScheduleOverlap { .. }
+                | Error::ClockNotVirtual
+                | Error::IdempotencyConflict(_)
+                | Error::UniqueKeyConflict(_)
+                | Error::TaskNotFinished { .. }
+                | Error::LeaseLost(_)
+                | Error::SessionLost
+                | Error::SlowConsumer
+                | Error::Resync(_)
+                | Error::Overloaded
+                | Error::RateLimited { .. }
+                | Error::DeadlineExceeded
+                | Error::LimitReached { .. }
+                | Error::Draining
+                | Error::StreamEnded
+                | Error::StoreUnavailable
+                | Error::OutcomeUnknown
+                | Error::Internal { .. } => {}
+            }
+        }
+        all
+    }
+
+    fn word(code: Code) -> String {
+        let mut word = String::new();
+        for (at, letter) in format!("{code:?}").chars().enumerate() {
+            if at > 0 && letter.is_uppercase() {
+                word.push('_');
+            }
+            word.push(letter.to_ascii_uppercase());
+        }
+        word
+    }
+
+    #[test]
+    fn g_21_every_reason_to_come_back_says_when_and_has_the_code_that_the_interface_says() {
+        let promised = promised();
+        assert!(promised.len() >= 26, "{promised:?}");
+        let mut told: BTreeMap<String, u32> = BTreeMap::new();
+        for error in every() {
+            let status = Status::from(error);
+            let details = status.get_error_details();
+            let reason = details.error_info().unwrap().reason.clone();
+            assert_eq!(word(status.code()), promised[reason.as_str()], "{reason}");
+            let says_when = details.retry_info().is_some_and(|info| info.retry_delay.is_some());
+            let is_temporary = matches!(status.code(), Code::ResourceExhausted | Code::Unavailable);
+            assert_eq!(says_when, is_temporary, "{reason}");
+            *told.entry(reason).or_default() += 1;
+        }
+        for reason in promised.keys() {
+            assert!(told.contains_key(*reason), "no error has the reason {reason}");
+        }
+    }
+}
