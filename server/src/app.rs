@@ -294,6 +294,7 @@ fn engine_settings(
         max_waiting: config.dispatch.max_waiting,
         fair_share: config.dispatch.fair_share,
         kinds_per_namespace: config.limits.kinds_per_namespace,
+        queue_depth: config.limits.queue_depth,
         schedules_per_namespace: config.limits.schedules_per_namespace,
         watchers: config.limits.watchers,
         watch_buffer: config.watch.buffer,

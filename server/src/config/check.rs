@@ -83,6 +83,8 @@ impl Config {
         number("dispatch.fair_share", self.dispatch.fair_share, 2, 1_000);
         number("limits.payload", self.limits.payload, 1 << 10, LARGEST_PAYLOAD);
         number("limits.kinds_per_namespace", self.limits.kinds_per_namespace, 1, 1_000_000);
+        // What is counted at most for the metrics must be more.
+        number("limits.queue_depth", self.limits.queue_depth, 0, 4_000_000);
         let schedules = self.limits.schedules_per_namespace;
         number("limits.schedules_per_namespace", schedules, 1, 1_000_000);
         number("limits.watchers", self.limits.watchers, 1, 1_000_000);

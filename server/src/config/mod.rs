@@ -161,6 +161,7 @@ pub struct Limits {
     #[serde(deserialize_with = "read_size")]
     pub payload: usize,
     pub kinds_per_namespace: usize,
+    pub queue_depth: usize,
     pub schedules_per_namespace: usize,
     pub watchers: usize,
     pub calls: usize,
@@ -498,6 +499,7 @@ impl fmt::Display for Config {
         writeln!(f, "\n[limits]")?;
         writeln!(f, "payload = {}", limits.payload)?;
         writeln!(f, "kinds_per_namespace = {}", limits.kinds_per_namespace)?;
+        writeln!(f, "queue_depth = {}", limits.queue_depth)?;
         writeln!(f, "schedules_per_namespace = {}", limits.schedules_per_namespace)?;
         writeln!(f, "watchers = {}", limits.watchers)?;
         writeln!(f, "calls = {}", limits.calls)?;

@@ -324,8 +324,7 @@ impl Firing {
         task.labels.insert(SCHEDULE_LABEL.to_owned(), row.name.to_string());
         task.labels.insert(CAUSE_LABEL.to_owned(), run.task.to_string());
         task.idempotency_key = Some(format!("bellringer.{why}/{}/{}", row.id, run.task));
-        let answers = self.submitter.submit(vec![task], false).await?;
-        answers.into_iter().next().unwrap_or(Err(super::Error::OutcomeUnknown)).map(drop)
+        self.submitter.submit_promised(task).await.map(drop)
     }
 }
 

@@ -22,7 +22,7 @@ const SPACING: Duration = Duration::from_millis(5);
 /// Ids of tasks in one message; PostgreSQL allows 8,000 bytes.
 const TASKS: usize = 120;
 /// Lanes in one message.
-const LANES: usize = 200;
+pub(super) const LANES: usize = 200;
 /// More changes than this are not named: whoever watches looks by itself.
 const MOST_TASKS: usize = 5_000;
 
@@ -56,6 +56,9 @@ pub(super) struct Message {
     /// Whether API keys were changed.
     #[serde(rename = "k", default, skip_serializing_if = "std::ops::Not::not")]
     pub keys: bool,
+    /// A lane of each queue that is full, and for how many seconds that is believed; nothing: as before.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    pub full: Option<(Vec<i32>, u64)>,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +71,7 @@ struct Waiting {
     hello: bool,
     schedules: bool,
     keys: bool,
+    full: Option<(Vec<i32>, u64)>,
 }
 
 /// Collects and sends hints.
@@ -79,6 +83,8 @@ pub struct Hints {
     arrived: Notify,
     has_others: AtomicBool,
     is_watched: AtomicBool,
+    /// Whether the others may believe that queues are full.
+    told_full: AtomicBool,
 }
 
 impl Hints {
@@ -91,6 +97,8 @@ impl Hints {
             arrived: Notify::new(),
             has_others: AtomicBool::new(false),
             is_watched: AtomicBool::new(false),
+            // By the leader before this one, perhaps.
+            told_full: AtomicBool::new(true),
         }
     }
 
@@ -149,6 +157,14 @@ impl Hints {
     /// API keys were changed. Sent also if no others are known yet: a revoked key should not wait.
     pub fn keys(&self) {
         self.add(|waiting| waiting.keys = true);
+    }
+
+    /// These queues are full, of each a lane, and no others; believed for so long.
+    pub fn full(&self, lanes: Vec<i32>, lasts: Duration) {
+        let told = self.told_full.swap(!lanes.is_empty(), Ordering::Relaxed);
+        if self.has_others.load(Ordering::Relaxed) && (told || !lanes.is_empty()) {
+            self.add(|waiting| waiting.full = Some((lanes, lasts.as_secs())));
+        }
     }
 
     /// The worker of this attempt is to be told of a cancel.
@@ -213,6 +229,9 @@ impl Hints {
         for cancels in cancels.chunks(TASKS / 2) {
             add(Message { cancels: cancels.to_vec(), ..empty.clone() });
         }
+        if waiting.full.is_some() {
+            add(Message { full: waiting.full, ..empty.clone() });
+        }
         if waiting.more || waiting.hello || waiting.schedules || waiting.keys {
             let Waiting { more, hello, schedules, keys, .. } = waiting;
             add(Message { more, hello, schedules, keys, ..empty });
@@ -236,6 +255,12 @@ mod tests {
         let message = Message {
             replica: Uuid::max(),
             returned: vec![(i32::MIN, i64::from(i32::MIN)); LANES],
+            ..Message::default()
+        };
+        assert!(serde_json::to_string(&message).unwrap().len() < 8_000);
+        let message = Message {
+            replica: Uuid::max(),
+            full: Some((vec![i32::MIN; LANES], u64::MAX)),
             ..Message::default()
         };
         assert!(serde_json::to_string(&message).unwrap().len() < 8_000);

@@ -7,6 +7,7 @@ mod dispatcher;
 mod error;
 mod express;
 mod firing;
+mod fullness;
 mod hints;
 mod ids;
 mod keys;
@@ -45,6 +46,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use error::Error;
+pub use observing::Observing;
 pub use outbox::{Ack, Outgoing};
 pub use pruning::Pruning;
 pub use resume_token::ResumeToken;
@@ -70,9 +72,9 @@ use crate::supervise::Stage;
 use cancelling::Cancelling;
 use dispatcher::Dispatcher;
 use firing::Firing;
+use fullness::Fullness;
 use hints::Hints;
 use metering::Meter;
-use observing::Observing;
 use queues::Queues;
 use reading::Reading;
 use registry::Registry;
@@ -101,6 +103,8 @@ pub struct Engine {
     pub upkeep: Arc<Upkeep>,
     /// Taking away what was kept long enough; tests call its rounds themselves.
     pub pruning: Arc<Pruning>,
+    /// Looking at the queues; tests look by themselves.
+    pub observing: Arc<Observing>,
     /// Notified when API keys were changed, here or on another replica.
     pub keys_changed: Arc<Notify>,
     /// Seals what clients keep for the server.
@@ -178,12 +182,14 @@ impl Engine {
         ));
         let (reporter, reporting) = Reporter::new(&store, signals.clone(), &settings);
         let reporter = Arc::new(reporter);
+        let fullness = Arc::new(Fullness::new(settings.queue_depth));
         let (submitter, submitting) = Submitter::new(
             &store,
             registry.clone(),
             dispatcher.clone(),
             reporter.clone(),
             signals.clone(),
+            fullness.clone(),
             &settings,
         );
         let submitter = Arc::new(submitter);
@@ -243,6 +249,7 @@ impl Engine {
             poll_interval: settings.poll_interval,
             leader: wake_leader,
             keys_changed: keys_changed.clone(),
+            fullness: fullness.clone(),
             leadership: leadership.clone(),
             name: settings.replica_name.clone(),
         });
@@ -253,6 +260,8 @@ impl Engine {
             registry: registry.clone(),
             meter,
             leadership: leadership.clone(),
+            fullness,
+            hints: hints.clone(),
         });
 
         macro_rules! run {
@@ -288,6 +297,7 @@ impl Engine {
             workers,
             upkeep,
             pruning,
+            observing,
             keys_changed,
             seal,
             settings,

@@ -10,9 +10,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
+use super::fullness::{Fullness, QueueId};
+use super::hints::{Hints, LANES};
 use super::metering::Meter;
 use super::registry::Registry;
-use crate::domain::AttemptRef;
+use crate::domain::{AttemptRef, TaskState};
 use crate::leader::{Role, Status};
 use crate::metrics::{Depth, Invariant};
 use crate::store::Store;
@@ -29,11 +31,15 @@ const AUDITS_EVERY: Duration = Duration::from_secs(60);
 
 /// Looks.
 #[derive(Debug)]
-pub(super) struct Observing {
+pub struct Observing {
     pub(super) store: Store,
     pub(super) registry: Arc<Registry>,
     pub(super) meter: Arc<Meter>,
     pub(super) leadership: watch::Receiver<Status>,
+    /// Told here which queues are full.
+    pub(super) fullness: Arc<Fullness>,
+    /// Told there.
+    pub(super) hints: Arc<Hints>,
 }
 
 impl Observing {
@@ -47,12 +53,10 @@ impl Observing {
             let is_leader = matches!(leadership.borrow_and_update().role, Role::Leader { .. });
             let mut wait = EVERY;
             if is_leader {
-                let began = Instant::now();
                 match self.look().await {
-                    Ok(()) => told = true,
+                    Ok(rest) => (told, wait) = (true, rest),
                     Err(error) => tracing::debug!(%error, "failed to look at the queues"),
                 }
-                wait = wait.max(began.elapsed() * REST);
                 if Instant::now() >= next_audit {
                     next_audit = Instant::now() + AUDITS_EVERY;
                     if let Err(error) = self.audit(&mut suspects).await {
@@ -71,10 +75,17 @@ impl Observing {
         }
     }
 
-    /// Tells what stands in the queues. Queues in which nothing stands are told as well.
-    async fn look(&self) -> Result<(), Error> {
+    /// Tells what stands in the queues, and which of them are full. Queues in which nothing stands are told as
+    /// well. Answers with how long to rest then.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn look(&self) -> Result<Duration, Error> {
+        let began = Instant::now();
         self.registry.refresh(false).await?;
         let mut depths: HashMap<(String, String), Depth> = HashMap::new();
+        // How much waits, and one of the lanes.
+        let mut waiting: HashMap<QueueId, (i64, i32)> = HashMap::new();
         let name = |lane: i32| {
             let lane = self.registry.peek(lane)?;
             Some((lane.namespace.as_str().to_owned(), lane.queue.as_str().to_owned()))
@@ -91,12 +102,31 @@ impl Observing {
                 continue;
             };
             *depth.tasks.entry(row.state.name()).or_default() += row.tasks;
+            if row.state != TaskState::Running
+                && let Some(lane) = self.registry.peek(row.lane)
+            {
+                let queue = (lane.namespace_id, lane.queue.clone());
+                waiting.entry(queue).or_insert((0, lane.id)).0 += row.tasks;
+            }
             if let Some(age) = row.oldest {
                 depth.oldest_ready = depth.oldest_ready.max(age.as_secs_f64());
             }
         }
         self.meter.metrics.tasks.set_depths(depths);
-        Ok(())
+        let rest = EVERY.max(began.elapsed() * REST);
+        waiting.retain(|_, (tasks, _)| self.fullness.is_reached(*tasks));
+        // Some looks may fail before it is forgotten.
+        self.tell_full(waiting, rest * 4);
+        Ok(rest)
+    }
+
+    /// Tells everybody which queues are full; if these are very many, the deepest.
+    fn tell_full(&self, full: HashMap<QueueId, (i64, i32)>, lasts: Duration) {
+        let mut full: Vec<(QueueId, (i64, i32))> = full.into_iter().collect();
+        full.sort_unstable_by_key(|(_, (tasks, _))| std::cmp::Reverse(*tasks));
+        full.truncate(LANES);
+        self.hints.full(full.iter().map(|(_, (_, lane))| *lane).collect(), lasts);
+        self.fullness.set(full.into_iter().map(|(queue, _)| queue).collect(), lasts);
     }
 
     /// Looks for what must never be. An attempt without a session is one only if it was one at the

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Error;
 use super::dispatcher::Dispatcher;
+use super::fullness::Fullness;
 use super::hints::{Hints, Message};
 use super::registry::Registry;
 use super::watch_hub::WatchHub;
@@ -43,6 +44,8 @@ pub(super) struct Replicas {
     pub leader: Arc<Notify>,
     /// Notified when API keys were changed.
     pub keys_changed: Arc<Notify>,
+    /// Told which queues are full.
+    pub(super) fullness: Arc<Fullness>,
     /// What this replica does about schedules.
     pub leadership: watch::Receiver<leader::Status>,
     /// Name of this replica, for people.
@@ -157,6 +160,7 @@ impl Replicas {
         if message.keys {
             self.keys_changed.notify_one();
         }
+        let full = message.full.as_ref().map(|(lanes, _)| lanes.clone()).unwrap_or_default();
         let mut lanes: HashSet<i32> = message.lanes.into_iter().collect();
         let returned: HashMap<i32, Timestamp> = message
             .returned
@@ -165,10 +169,15 @@ impl Replicas {
             .collect();
         self.dispatcher.returned(&returned);
         lanes.extend(returned.into_keys());
-        if lanes.iter().any(|lane| self.registry.peek(*lane).is_none())
+        if lanes.iter().chain(&full).any(|lane| self.registry.peek(*lane).is_none())
             && let Err(error) = self.registry.refresh(false).await
         {
             tracing::debug!(%error, "failed to look for new lanes");
+        }
+        if let Some((_, seconds)) = message.full {
+            let lanes = full.iter().filter_map(|lane| self.registry.peek(*lane));
+            let queues = lanes.map(|lane| (lane.namespace_id, lane.queue.clone())).collect();
+            self.fullness.set(queues, Duration::from_secs(seconds));
         }
         if !lanes.is_empty() {
             self.dispatcher.wake(&lanes);

@@ -28,6 +28,8 @@ pub struct Settings {
     pub fair_share: usize,
     /// Most lanes of a namespace.
     pub kinds_per_namespace: usize,
+    /// Most waiting tasks of a queue; 0: as many as there are.
+    pub queue_depth: usize,
     /// Most schedules of a namespace.
     pub schedules_per_namespace: usize,
     /// Most watches.

@@ -7,8 +7,9 @@ use tokio::sync::Semaphore;
 
 use super::dispatcher::Dispatcher;
 use super::express::Seats;
+use super::fullness::Fullness;
 use super::ids::Ids;
-use super::registry::Registry;
+use super::registry::{Lane, Registry};
 use super::reporter::Reporter;
 use super::request_hash::request_hash;
 use super::signals::Signals;
@@ -34,6 +35,7 @@ pub(super) struct Submitter {
     batcher: Batcher<Vec<SubmitRow>, Answers>,
     writer: Writer,
     registry: Arc<Registry>,
+    fullness: Arc<Fullness>,
     ids: Ids,
 }
 
@@ -56,6 +58,7 @@ impl Submitter {
         dispatcher: Arc<Dispatcher>,
         reporter: Arc<Reporter>,
         signals: Arc<Signals>,
+        fullness: Arc<Fullness>,
         settings: &Settings,
     ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let turn = Arc::new(Semaphore::new(1));
@@ -69,7 +72,7 @@ impl Submitter {
         };
         let limits = settings.batches(settings.submit_batch);
         let (batcher, writing): (_, BatchLoop<_, _, _>) = batch::batcher(limits, weigh, flush);
-        let submitter = Self { batcher, writer, registry, ids: Ids::default() };
+        let submitter = Self { batcher, writer, registry, fullness, ids: Ids::default() };
         (submitter, writing.run())
     }
 
@@ -78,6 +81,24 @@ impl Submitter {
     /// # Errors
     /// If nothing was submitted at all.
     pub(super) async fn submit(&self, tasks: Vec<NewTask>, atomic: bool) -> Result<Answers, Error> {
+        self.take_in(tasks, atomic, |lane| self.fullness.check(lane)).await
+    }
+
+    /// Submits a task that somebody was promised, also to a queue that is full.
+    ///
+    /// # Errors
+    /// If it was refused, or may not be durable.
+    pub(super) async fn submit_promised(&self, task: NewTask) -> Result<Submitted, Error> {
+        let answers = self.take_in(vec![task], false, |_| Ok(())).await?;
+        answers.into_iter().next().unwrap_or(Err(Error::OutcomeUnknown))
+    }
+
+    async fn take_in(
+        &self,
+        tasks: Vec<NewTask>,
+        atomic: bool,
+        check: impl Fn(&Lane) -> Result<(), Error>,
+    ) -> Result<Answers, Error> {
         let now = self.writer.store.clock().now();
         let mut rows = Vec::with_capacity(tasks.len());
         let mut refused = Vec::new();
@@ -85,7 +106,8 @@ impl Submitter {
             let lane = self
                 .registry
                 .lane(&task.namespace, &task.queue, &task.kind, task.version.as_ref())
-                .await;
+                .await
+                .and_then(|lane| check(&lane).map(|()| lane));
             match lane {
                 Ok(lane) => rows.push(SubmitRow {
                     id: self.ids.task(now),

@@ -41,7 +41,8 @@ const (
 // `namespace` is `default` where it is left empty, and must else be a name as in `TaskSpec.queue`.
 type TaskServiceClient interface {
 	// Puts a task into its queue and answers once it is durable.
-	// Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED.
+	// Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED, LIMIT_REACHED if too many tasks wait in
+	// the queue.
 	Submit(ctx context.Context, in *SubmitRequest, opts ...grpc.CallOption) (*SubmitResponse, error)
 	// Puts up to 1000 tasks into their queues. Each gets its own answer, unless `atomic` is set.
 	SubmitBatch(ctx context.Context, in *SubmitBatchRequest, opts ...grpc.CallOption) (*SubmitBatchResponse, error)
@@ -175,7 +176,8 @@ func (c *taskServiceClient) Wait(ctx context.Context, in *WaitTaskRequest, opts 
 // `namespace` is `default` where it is left empty, and must else be a name as in `TaskSpec.queue`.
 type TaskServiceServer interface {
 	// Puts a task into its queue and answers once it is durable.
-	// Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED.
+	// Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED, LIMIT_REACHED if too many tasks wait in
+	// the queue.
 	Submit(context.Context, *SubmitRequest) (*SubmitResponse, error)
 	// Puts up to 1000 tasks into their queues. Each gets its own answer, unless `atomic` is set.
 	SubmitBatch(context.Context, *SubmitBatchRequest) (*SubmitBatchResponse, error)

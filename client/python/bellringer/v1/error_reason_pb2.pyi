@@ -61,7 +61,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 15
     """[INTERNAL] A fault of the server; metadata `log_id` finds it in the server's log."""
     ERROR_REASON_LIMIT_REACHED: _ErrorReason.ValueType  # 16
-    """[RESOURCE_EXHAUSTED] A limit of the namespace is reached; metadata `limit`."""
+    """[RESOURCE_EXHAUSTED] A limit of the namespace, or of one of its queues, is reached; metadata `limit`,
+    `RetryInfo`.
+    """
     ERROR_REASON_SCHEDULE_NOT_FOUND: _ErrorReason.ValueType  # 17
     """[NOT_FOUND] There is no such schedule in the namespace."""
     ERROR_REASON_SCHEDULE_EXISTS: _ErrorReason.ValueType  # 18
@@ -129,7 +131,9 @@ ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 14
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 15
 """[INTERNAL] A fault of the server; metadata `log_id` finds it in the server's log."""
 ERROR_REASON_LIMIT_REACHED: ErrorReason.ValueType  # 16
-"""[RESOURCE_EXHAUSTED] A limit of the namespace is reached; metadata `limit`."""
+"""[RESOURCE_EXHAUSTED] A limit of the namespace, or of one of its queues, is reached; metadata `limit`,
+`RetryInfo`.
+"""
 ERROR_REASON_SCHEDULE_NOT_FOUND: ErrorReason.ValueType  # 17
 """[NOT_FOUND] There is no such schedule in the namespace."""
 ERROR_REASON_SCHEDULE_EXISTS: ErrorReason.ValueType  # 18

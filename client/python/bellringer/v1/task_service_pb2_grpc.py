@@ -93,7 +93,8 @@ class TaskServiceServicer(object):
 
     def Submit(self, request, context):
         """Puts a task into its queue and answers once it is durable.
-        Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED.
+        Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED, LIMIT_REACHED if too many tasks wait in
+        the queue.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

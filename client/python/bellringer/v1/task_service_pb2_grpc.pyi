@@ -41,7 +41,8 @@ class TaskServiceStub:
     def __new__(cls, channel: _aio.Channel) -> TaskServiceAsyncStub: ...
     Submit: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.SubmitRequest, _task_service_pb2.SubmitResponse]
     """Puts a task into its queue and answers once it is durable.
-    Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED.
+    Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED, LIMIT_REACHED if too many tasks wait in
+    the queue.
     """
     SubmitBatch: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.SubmitBatchRequest, _task_service_pb2.SubmitBatchResponse]
     """Puts up to 1000 tasks into their queues. Each gets its own answer, unless `atomic` is set."""
@@ -81,7 +82,8 @@ class TaskServiceAsyncStub(TaskServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Submit: _aio.UnaryUnaryMultiCallable[_task_service_pb2.SubmitRequest, _task_service_pb2.SubmitResponse]  # type: ignore[assignment]
     """Puts a task into its queue and answers once it is durable.
-    Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED.
+    Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED, LIMIT_REACHED if too many tasks wait in
+    the queue.
     """
     SubmitBatch: _aio.UnaryUnaryMultiCallable[_task_service_pb2.SubmitBatchRequest, _task_service_pb2.SubmitBatchResponse]  # type: ignore[assignment]
     """Puts up to 1000 tasks into their queues. Each gets its own answer, unless `atomic` is set."""
@@ -124,7 +126,8 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_task_service_pb2.SubmitResponse, _abc.Awaitable[_task_service_pb2.SubmitResponse]]:
         """Puts a task into its queue and answers once it is durable.
-        Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED.
+        Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED, LIMIT_REACHED if too many tasks wait in
+        the queue.
         """
 
     @_abc_1.abstractmethod

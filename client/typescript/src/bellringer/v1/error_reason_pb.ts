@@ -134,7 +134,8 @@ export enum ErrorReason {
   INTERNAL = 15,
 
   /**
-   * [RESOURCE_EXHAUSTED] A limit of the namespace is reached; metadata `limit`.
+   * [RESOURCE_EXHAUSTED] A limit of the namespace, or of one of its queues, is reached; metadata `limit`,
+   * `RetryInfo`.
    *
    * @generated from enum value: ERROR_REASON_LIMIT_REACHED = 16;
    */

@@ -750,7 +750,8 @@ export const WatchEventSchema: GenEnum<WatchEvent> = /*@__PURE__*/
 export const TaskService: GenService<{
   /**
    * Puts a task into its queue and answers once it is durable.
-   * Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED.
+   * Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED, LIMIT_REACHED if too many tasks wait in
+   * the queue.
    *
    * @generated from rpc bellringer.v1.TaskService.Submit
    */

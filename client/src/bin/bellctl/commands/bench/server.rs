@@ -84,6 +84,8 @@ impl Server {
         let mut command = Command::new(program);
         command.args(["dev", "--exit-when-stdin-closes", "--listen", "127.0.0.1:0"]);
         command.arg("--handshake-file").arg(&file);
+        // A backlog is what some suites are about.
+        command.env("BELLRINGER__LIMITS__QUEUE_DEPTH", "0");
         match database_url {
             Some(url) => command.args(["--database-url", url]),
             None => command.arg("--temporary"),

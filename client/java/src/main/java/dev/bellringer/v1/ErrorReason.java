@@ -147,7 +147,8 @@ public enum ErrorReason
   ERROR_REASON_INTERNAL(15),
   /**
    * <pre>
-   * [RESOURCE_EXHAUSTED] A limit of the namespace is reached; metadata `limit`.
+   * [RESOURCE_EXHAUSTED] A limit of the namespace, or of one of its queues, is reached; metadata `limit`,
+   * `RetryInfo`.
    * </pre>
    *
    * <code>ERROR_REASON_LIMIT_REACHED = 16;</code>
@@ -370,7 +371,8 @@ public enum ErrorReason
   public static final int ERROR_REASON_INTERNAL_VALUE = 15;
   /**
    * <pre>
-   * [RESOURCE_EXHAUSTED] A limit of the namespace is reached; metadata `limit`.
+   * [RESOURCE_EXHAUSTED] A limit of the namespace, or of one of its queues, is reached; metadata `limit`,
+   * `RetryInfo`.
    * </pre>
    *
    * <code>ERROR_REASON_LIMIT_REACHED = 16;</code>

@@ -340,7 +340,8 @@ public final class TaskServiceGrpc {
     /**
      * <pre>
      * Puts a task into its queue and answers once it is durable.
-     * Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED.
+     * Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED, LIMIT_REACHED if too many tasks wait in
+     * the queue.
      * </pre>
      */
     default void submit(dev.bellringer.v1.SubmitRequest request,
@@ -470,7 +471,8 @@ public final class TaskServiceGrpc {
     /**
      * <pre>
      * Puts a task into its queue and answers once it is durable.
-     * Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED.
+     * Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED, LIMIT_REACHED if too many tasks wait in
+     * the queue.
      * </pre>
      */
     public void submit(dev.bellringer.v1.SubmitRequest request,
@@ -590,7 +592,8 @@ public final class TaskServiceGrpc {
     /**
      * <pre>
      * Puts a task into its queue and answers once it is durable.
-     * Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED.
+     * Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED, LIMIT_REACHED if too many tasks wait in
+     * the queue.
      * </pre>
      */
     public dev.bellringer.v1.SubmitResponse submit(dev.bellringer.v1.SubmitRequest request) throws io.grpc.StatusException {
@@ -704,7 +707,8 @@ public final class TaskServiceGrpc {
     /**
      * <pre>
      * Puts a task into its queue and answers once it is durable.
-     * Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED.
+     * Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED, LIMIT_REACHED if too many tasks wait in
+     * the queue.
      * </pre>
      */
     public dev.bellringer.v1.SubmitResponse submit(dev.bellringer.v1.SubmitRequest request) {
@@ -817,7 +821,8 @@ public final class TaskServiceGrpc {
     /**
      * <pre>
      * Puts a task into its queue and answers once it is durable.
-     * Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED.
+     * Errors: IDEMPOTENCY_CONFLICT, UNIQUE_KEY_CONFLICT, OVERLOADED, LIMIT_REACHED if too many tasks wait in
+     * the queue.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<dev.bellringer.v1.SubmitResponse> submit(
