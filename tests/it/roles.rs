@@ -12,6 +12,7 @@ use bellringer_server::store::{Settings, Store, migrate};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::time::Instant;
 
+use crate::support::postgres::patiently;
 use crate::support::process::{address, free_port, program, serve};
 use crate::support::replicas::{connect, fires_again, make_some_schedules, start_postgres};
 
@@ -59,10 +60,7 @@ async fn a_server_whose_role_may_only_write_rows_serves_and_fires() {
         assert!(sqlx::query(forbidden).execute(&mut database).await.is_err(), "{forbidden}");
     }
     // Partitions are made with the owner's rights.
-    sqlx::query("select history_make('2035-05-05', '2035-05-05')")
-        .execute(&mut database)
-        .await
-        .unwrap();
+    patiently(&mut database, "select history_make('2035-05-05', '2035-05-05')").await;
     let store = store(&app).await.unwrap();
     assert!(store.is_walled());
     assert_eq!(store.above(), None);

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::Error;
 use crate::metrics::Pool;
 
-/// Longest time to open a connection.
+/// Longest time to open a connection, if the patience is not longer.
 const OPENING: Duration = Duration::from_secs(2);
 /// A connection that was idle for longer is asked whether it lives before it is used.
 const TRUSTED: Duration = Duration::from_secs(2);
@@ -96,7 +96,7 @@ impl Connections {
         shared.metrics.wait.observe(began.elapsed());
         shared.metrics.in_use.inc();
         let place = Place(shared.metrics.clone(), place);
-        let deadline = Instant::now() + OPENING;
+        let deadline = Instant::now() + shared.patience.max(OPENING);
         let _opening = Opening::count(&shared.opening);
         while let Some(mut idle) = shared.take() {
             let lives = idle.used.elapsed() <= TRUSTED

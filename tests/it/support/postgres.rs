@@ -85,3 +85,14 @@ pub(crate) async fn fresh_database() -> String {
     cluster.run(&format!("create database {name} template {}", cluster.template)).await;
     cluster.url(&name)
 }
+
+/// Runs statements that lock tables which a server uses meanwhile: they give up soon rather than let it wait.
+pub(crate) async fn patiently(database: &mut PgConnection, text: &str) {
+    loop {
+        let Err(error) = sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut *database).await else {
+            return;
+        };
+        let code = error.as_database_error().and_then(|error| error.code());
+        assert_eq!(code.as_deref(), Some("55P03"), "{text}: {error}");
+    }
+}

@@ -90,6 +90,8 @@ pub(crate) fn config(url: &str, settings: &[(&str, &str)]) -> Config {
     let defaults = [
         ("store__hot_connections", "3"),
         ("store__read_connections", "3"),
+        // Many tests share the machine: opening the first connections can take a second.
+        ("store__acquire_timeout", "20s"),
         ("server__metrics_listen", "127.0.0.1:0"),
         ("watch__reconcile_interval", "200ms"),
         ("watch__buffer", "16"),
