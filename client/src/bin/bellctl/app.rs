@@ -1,5 +1,6 @@
 //! What every command needs: the connection, the namespace, the output.
 
+use std::path::Path;
 use std::time::Duration;
 
 use bellringer_api::v1::{
@@ -92,6 +93,29 @@ impl App {
         })
     }
 
+    /// The same for a server with TLS, whose certificate `ca` has signed, and that asks for an API key.
+    ///
+    /// # Errors
+    /// The address is not one, or the key cannot be sent.
+    pub(crate) fn secured(&self, server: &str, ca: &Path, key: &str) -> Result<Self, Failure> {
+        let credentials = Credentials::bearer(Some(key));
+        let credentials = credentials.map_err(|error| Failure::usage(error.to_string()))?;
+        let tls = Tls { tls_ca: Some(ca.to_owned()), ..Tls::default() };
+        let token = Some(Secret(key.to_owned()));
+        let channel = connect(server, &tls, &credentials)?;
+        Ok(Self {
+            channel,
+            credentials,
+            token,
+            tls,
+            server: server.to_owned(),
+            is_server_given: true,
+            namespace: self.namespace.clone(),
+            out: self.out,
+            timeout: self.timeout,
+        })
+    }
+
     /// How to connect to a server, for connections that are made otherwise.
     ///
     /// # Errors
@@ -115,6 +139,7 @@ impl App {
         if let Some(Secret(token)) = &self.token {
             command.env("BELLRINGER_API_KEY", token);
         }
+        self.tls.pass_on(command);
     }
 
     pub(crate) fn access(&self) -> AccessServiceClient<Connection> {

@@ -53,6 +53,24 @@ impl Tls {
         tls_server_name.is_some() || files.iter().any(|file| file.is_some())
     }
 
+    /// Lets a program that is started connect as this one does.
+    pub(crate) fn pass_on(&self, command: &mut tokio::process::Command) {
+        let Self { tls_ca, tls_cert, tls_key, tls_server_name } = self;
+        let files = [
+            ("BELLRINGER_TLS_CA", tls_ca),
+            ("BELLRINGER_TLS_CERT", tls_cert),
+            ("BELLRINGER_TLS_KEY", tls_key),
+        ];
+        for (name, file) in files {
+            if let Some(file) = file {
+                command.env(name, file);
+            }
+        }
+        if let Some(name) = tls_server_name {
+            command.env("BELLRINGER_TLS_SERVER_NAME", name);
+        }
+    }
+
     /// Reads the files.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod bars;
 mod cpu;
 mod database;
 mod fleet;
+mod guard;
 mod load;
 mod machine;
 mod numbers;

@@ -78,6 +78,19 @@ impl Server {
         program: &Path,
         database_url: Option<&str>,
     ) -> Result<Self, Failure> {
+        Self::start_with(program, database_url, &[], |url| app.at(url)).await
+    }
+
+    /// The same with settings, as variables of its environment, and with what is called at its address.
+    ///
+    /// # Errors
+    /// There is no such program, or it does not start.
+    pub(super) async fn start_with(
+        program: &Path,
+        database_url: Option<&str>,
+        settings: &[(&str, String)],
+        app: impl Fn(&str) -> Result<App, Failure>,
+    ) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
         let (file, log) = (folder.path().join("handshake"), folder.path().join("log"));
         let begun = Instant::now();
@@ -86,6 +99,7 @@ impl Server {
         command.arg("--handshake-file").arg(&file);
         // A backlog is what some suites are about.
         command.env("BELLRINGER__LIMITS__QUEUE_DEPTH", "0");
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
         match database_url {
             Some(url) => command.args(["--database-url", url]),
             None => command.arg("--temporary"),
@@ -123,7 +137,11 @@ impl Server {
         Ok(server)
     }
 
-    async fn until_it_serves(&mut self, app: &App, file: &Path) -> Result<(), Failure> {
+    async fn until_it_serves(
+        &mut self,
+        app: impl Fn(&str) -> Result<App, Failure>,
+        file: &Path,
+    ) -> Result<(), Failure> {
         while !file.exists() {
             let process = self.process.as_mut().map(|process| process.child.try_wait());
             if let Some(Ok(Some(status))) = process {
@@ -134,7 +152,7 @@ impl Server {
         let handshake = read(file)?;
         self.url = handshake.grpc_url.unwrap_or_default();
         self.database_url = handshake.database_url.filter(|url| !url.is_empty());
-        let app = app.at(&self.url)?;
+        let app = app(&self.url)?;
         app.repeat(|| async { app.admin().get_cluster(pb::GetClusterRequest {}).await }).await?;
         Ok(())
     }

@@ -10,6 +10,7 @@ use super::Bench;
 use super::cpu::Meter;
 use super::database::Database;
 use super::fleet::Fleet;
+use super::guard::Guard;
 use super::load::Load;
 use super::server::Server;
 use super::spent::{Reading, Run};
@@ -79,6 +80,28 @@ impl<'a> Stand<'a> {
         })
     }
 
+    /// One more server on the database with TLS, that asks who calls and counts calls, and the stand at it alone.
+    ///
+    /// # Errors
+    /// The server was not started here, or the new one does not start.
+    pub(super) async fn guarded(&self, guard: &Guard) -> Result<(Server, Self), Failure> {
+        let program = self.own_program()?;
+        let url = Some(self.database()?.url.as_str());
+        let app = |url: &str| self.app.secured(url, &guard.authority(), &guard.key);
+        let server = Server::start_with(program, url, &guard.settings(), app).await?;
+        let stand = Self {
+            app: app(&server.url)?,
+            options: self.options,
+            urls: vec![server.url.clone()],
+            pids: server.pid.into_iter().collect(),
+            database: self.database.clone(),
+            program: self.program,
+            wire: self.wire.clone(),
+            queues: self.queues.clone(),
+        };
+        Ok((server, stand))
+    }
+
     /// Whether the server was started here.
     pub(super) fn is_own(&self) -> bool {
         self.program.is_some()
@@ -102,11 +125,14 @@ impl<'a> Stand<'a> {
     /// # Errors
     /// The server was not started here, or the replica does not start.
     pub(super) async fn replica(&self) -> Result<Server, Failure> {
-        let program = self.program.ok_or_else(|| {
+        Server::start(&self.app, self.own_program()?, Some(&self.database()?.url)).await
+    }
+
+    fn own_program(&self) -> Result<&'a Path, Failure> {
+        self.program.ok_or_else(|| {
             Failure::usage("replicas are started beside a server of the benchmark's own only")
                 .next("leave --server, --handshake-file and --database-url away")
-        })?;
-        Server::start(&self.app, program, Some(&self.database()?.url)).await
+        })
     }
 
     /// Something to submit, into a queue of its own.

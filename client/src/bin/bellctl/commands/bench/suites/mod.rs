@@ -2,6 +2,7 @@
 
 mod backlog;
 mod features;
+mod guarded;
 mod history;
 mod history_rows;
 mod idle;
@@ -38,6 +39,8 @@ pub(super) enum Suite {
     Idle,
     /// What labels, keys, delays, retries … cost beside plain tasks
     Features,
+    /// What TLS, API keys and rates cost beside a server without
+    Guarded,
     /// List and Get over millions of finished tasks
     History,
     /// Two and three replicas beside one
@@ -60,6 +63,7 @@ impl Suite {
             Self::Watch => "watch",
             Self::Idle => "idle",
             Self::Features => "features",
+            Self::Guarded => "guarded",
             Self::History => "history",
             Self::Replicas => "replicas",
         }
@@ -79,6 +83,7 @@ impl Suite {
             Self::Watch => "change of a task to its watcher, ms",
             Self::Idle => "a server with nothing to do",
             Self::Features => "what each costs beside plain tasks",
+            Self::Guarded => "TLS, API keys and rates, beside an open server",
             Self::History => "reading over many finished tasks, ms",
             Self::Replicas => "replicas on one database, beside one",
         }
@@ -87,7 +92,7 @@ impl Suite {
     /// Why it cannot be measured here.
     pub(super) fn cannot(self, stand: &Stand<'_>) -> Option<&'static str> {
         match self {
-            Self::Idle | Self::History | Self::Replicas if !stand.is_own() => {
+            Self::Idle | Self::Guarded | Self::History | Self::Replicas if !stand.is_own() => {
                 Some("only with a server of its own: leave --server and --handshake-file away")
             }
             Self::Snapshot | Self::Steady if stand.database().is_err() => {
@@ -111,6 +116,7 @@ impl Suite {
             Self::Watch => watch::measure(stand, report).await,
             Self::Idle => idle::measure(stand, report).await,
             Self::Features => features::measure(stand, report).await,
+            Self::Guarded => guarded::measure(stand, report).await,
             Self::History => history::measure(stand, report).await,
             Self::Replicas => replicas::measure(stand, report).await,
         }
