@@ -6,46 +6,49 @@ with clock as materialized (
     select coalesce($1::timestamptz, now()) as now
 ),
 picked as materialized (
-    select c.tid
-    from unnest($2::int4[], $3::int2[], $4::timestamptz[]) as w (lane, priority, mark)
-    cross join lateral (
-        select r.ctid as tid, r.run_at, r.id
-        from ready r
-        where r.lane = w.lane and r.priority = w.priority and r.run_at >= w.mark
-          and (r.expire_at is null or r.expire_at > (select now from clock))
-          and (r.give_up_at is null or r.give_up_at > (select now from clock))
-        order by r.run_at, r.id
+    select array(
+        select c.tid
+        from unnest($2::int4[], $3::int2[], $4::timestamptz[]) as w (lane, priority, mark)
+        cross join lateral (
+            select r.ctid as tid, r.run_at, r.id
+            from ready r
+            where r.lane = w.lane and r.priority = w.priority and r.run_at >= w.mark
+              and (r.expire_at is null or r.expire_at > (select now from clock))
+              and (r.give_up_at is null or r.give_up_at > (select now from clock))
+            order by r.run_at, r.id
+            limit $5
+            for update of r skip locked
+        ) c
+        where not (select l.is_paused from lane l where l.id = w.lane)
+        order by c.run_at, c.id
         limit $5
-        for update of r skip locked
-    ) c
-    where not (select l.is_paused from lane l where l.id = w.lane)
-    order by c.run_at, c.id
-    limit $5
+    ) as tids
 ),
 taken as (
-    delete from ready
-    where ctid = any (array(select tid from picked))
-    returning lane, priority, run_at, id, namespace, attempt + 1 as attempt, tries + 1 as tries,
-              flags, timeout_ms, give_up_at
-),
-numbered as materialized (
-    select t.*, (row_number() over ())::int4 as slot,
-           least((select now from clock) + timeout_ms * interval '1 ms', give_up_at) as deadline_at
-    from taken t
+    delete from ready r
+    -- Each row with its slot: the arrays are walked side by side, which copies nothing. Rows are found by their
+    -- places, whatever the statistics say.
+    using (select unnest(tids) as tid, generate_series(1, $5) as slot, unnest($6::uuid[]) as session,
+                  unnest($7::text[]) as worker
+           from picked) p
+    where r.ctid = any ((select tids from picked)::tid[]) and r.ctid = p.tid
+    returning r.lane, r.priority, r.run_at, r.id, r.namespace, r.attempt + 1 as attempt, r.tries + 1 as tries,
+              r.flags, r.timeout_ms, r.give_up_at, p.slot, p.session, p.worker,
+              least((select now from clock) + r.timeout_ms * interval '1 ms', r.give_up_at) as deadline_at
 ),
 held as (
     insert into inflight (id, namespace, lane, priority, run_at, session, worker, attempt, tries,
                           flags, started_at, timeout_ms, deadline_at, give_up_at)
-    select id, namespace, lane, priority, run_at, ($6::uuid[])[slot], ($7::text[])[slot], attempt,
-           tries, flags, (select now from clock), timeout_ms, deadline_at, give_up_at
-    from numbered
+    select id, namespace, lane, priority, run_at, session, worker, attempt, tries,
+           flags, (select now from clock), timeout_ms, deadline_at, give_up_at
+    from taken
 )
 select n.id, n.lane, n.slot, n.priority, n.run_at, n.attempt, n.tries,
        (select now from clock) as started_at, n.deadline_at,
        t.payload, t.content_type, t.retry, t.labels, t.traceparent, t.created_at,
        p.seq as progress_seq, p.current as progress_current, p.total as progress_total,
        p.message as progress_message, p.reported_at as progress_reported_at, p.checkpoint
-from numbered n
+from taken n
 cross join lateral (
     select payload, content_type, retry, labels, traceparent, created_at
     from task where id = n.id offset 0

@@ -1,14 +1,12 @@
 -- tasks/complete: ends attempts that succeeded. What is not returned was not held any more.
 -- $1 now; one array element an attempt, or an empty array where all are null: $2 id, $3 namespace,
--- $4 session, $5 attempt, $6 result, $7 content_type. The delete is the fence; ids are found through the primary key whatever the
--- statistics say.
-with input as materialized (
-    select * from unnest($2::uuid[], $3::int4[], $4::uuid[], $5::int4[], $6::bytea[], $7::text[])
-        as u (id, namespace, session, attempt, result, content_type)
-),
-gone as (
+-- $4 session, $5 attempt, $6 result, $7 content_type. The delete is the fence; ids are found through the primary
+-- key whatever the statistics say.
+with gone as (
     delete from inflight i
-    using input u
+    using (select unnest($2::uuid[]) as id, unnest($3::int4[]) as namespace, unnest($4::uuid[]) as session,
+                  unnest($5::int4[]) as attempt, unnest($6::bytea[]) as result,
+                  unnest($7::text[]) as content_type) u
     where i.id = any ($2::uuid[]) and i.id = u.id and i.namespace = u.namespace
       and i.session = u.session and i.attempt = u.attempt
     returning i.id, i.namespace, i.lane, i.attempt, i.tries, i.run_at, i.started_at, i.worker, i.flags,

@@ -6,13 +6,11 @@
 with clock as materialized (
     select coalesce($1::timestamptz, now()) as now
 ),
-input as materialized (
-    select * from unnest($2::uuid[], $3::int4[], $4::uuid[], $5::int4[], $6::bytea[], $7::text[])
-        as u (id, namespace, session, attempt, result, content_type)
-),
 gone as (
     delete from inflight i
-    using input u
+    using (select unnest($2::uuid[]) as id, unnest($3::int4[]) as namespace, unnest($4::uuid[]) as session,
+                  unnest($5::int4[]) as attempt, unnest($6::bytea[]) as result,
+                  unnest($7::text[]) as content_type) u
     where i.id = any ($2::uuid[]) and i.id = u.id and i.namespace = u.namespace
       and i.session = u.session and i.attempt = u.attempt
     returning i.id, i.namespace, i.lane, i.attempt, i.tries, i.run_at, i.started_at, i.worker, i.flags,
@@ -31,47 +29,50 @@ done as (
     returning id, lane, attempt, state, finished_at - started_at as ran
 ),
 picked as materialized (
-    select c.tid
-    from unnest($8::int4[], $9::int2[], $10::timestamptz[]) as w (lane, priority, mark)
-    cross join lateral (
-        select r.ctid as tid, r.run_at, r.id
-        from ready r
-        where r.lane = w.lane and r.priority = w.priority and r.run_at >= w.mark
-          and (r.expire_at is null or r.expire_at > (select now from clock))
-          and (r.give_up_at is null or r.give_up_at > (select now from clock))
-        order by r.run_at, r.id
+    select array(
+        select c.tid
+        from unnest($8::int4[], $9::int2[], $10::timestamptz[]) as w (lane, priority, mark)
+        cross join lateral (
+            select r.ctid as tid, r.run_at, r.id
+            from ready r
+            where r.lane = w.lane and r.priority = w.priority and r.run_at >= w.mark
+              and (r.expire_at is null or r.expire_at > (select now from clock))
+              and (r.give_up_at is null or r.give_up_at > (select now from clock))
+            order by r.run_at, r.id
+            limit $11
+            for update of r skip locked
+        ) c
+        where not (select l.is_paused from lane l where l.id = w.lane)
+        -- Nothing sorts here on purpose: the pairs come in the order of the arrays, the first ones fill
+        -- the limit, and rows of later pairs are then never locked.
         limit $11
-        for update of r skip locked
-    ) c
-    where not (select l.is_paused from lane l where l.id = w.lane)
-    -- Nothing sorts here on purpose: the pairs come in the order of the arrays, the first ones fill
-    -- the limit, and rows of later pairs are then never locked.
-    limit $11
+    ) as tids
 ),
 taken as (
-    delete from ready
-    where ctid = any (array(select tid from picked))
-    returning lane, priority, run_at, id, namespace, attempt + 1 as attempt, tries + 1 as tries,
-              flags, timeout_ms, give_up_at
-),
-numbered as materialized (
-    select t.*, (row_number() over ())::int4 as slot,
-           least((select now from clock) + timeout_ms * interval '1 ms', give_up_at) as deadline_at
-    from taken t
+    delete from ready r
+    -- Each row with its slot: the arrays are walked side by side, which copies nothing. Rows are found by their
+    -- places, whatever the statistics say.
+    using (select unnest(tids) as tid, generate_series(1, $11) as slot, unnest($12::uuid[]) as session,
+                  unnest($13::text[]) as worker
+           from picked) p
+    where r.ctid = any ((select tids from picked)::tid[]) and r.ctid = p.tid
+    returning r.lane, r.priority, r.run_at, r.id, r.namespace, r.attempt + 1 as attempt, r.tries + 1 as tries,
+              r.flags, r.timeout_ms, r.give_up_at, p.slot, p.session, p.worker,
+              least((select now from clock) + r.timeout_ms * interval '1 ms', r.give_up_at) as deadline_at
 ),
 held as (
     insert into inflight (id, namespace, lane, priority, run_at, session, worker, attempt, tries,
                           flags, started_at, timeout_ms, deadline_at, give_up_at)
-    select id, namespace, lane, priority, run_at, ($12::uuid[])[slot], ($13::text[])[slot], attempt,
-           tries, flags, (select now from clock), timeout_ms, deadline_at, give_up_at
-    from numbered
+    select id, namespace, lane, priority, run_at, session, worker, attempt, tries,
+           flags, (select now from clock), timeout_ms, deadline_at, give_up_at
+    from taken
 )
 select 3::int2 as state, null::interval as ran, n.id, n.lane, n.slot, n.priority, n.run_at, n.attempt, n.tries,
        (select now from clock) as started_at, n.deadline_at,
        t.payload, t.content_type, t.retry, t.labels, t.traceparent, t.created_at,
        p.seq as progress_seq, p.current as progress_current, p.total as progress_total,
        p.message as progress_message, p.reported_at as progress_reported_at, p.checkpoint
-from numbered n
+from taken n
 cross join lateral (
     select payload, content_type, retry, labels, traceparent, created_at
     from task where id = n.id offset 0

@@ -123,6 +123,7 @@ impl Store {
         let hot = options.clone().options([
             ("enable_nestloop", "off"),
             ("enable_bitmapscan", "off"),
+            ("enable_memoize", "off"),
             ("plan_cache_mode", "force_generic_plan"),
         ]);
         pooler::refuse(&hot).await?;
