@@ -2,7 +2,7 @@
 //!
 //! Floors, from the ground up; each imports only what is below it:
 //!
-//! 1. [`domain`] (pure rules), [`act`], [`clock`], [`config`], [`batch`], [`supervise`], [`grace`],
+//! 1. [`domain`] (pure rules), [`act`], [`deadline`], [`clock`], [`config`], [`batch`], [`supervise`], [`grace`],
 //!    [`telemetry`], [`edge`], [`places`], [`rates`], [`seal`]: know nothing of tasks' storage, or of what is
 //!    called
 //! 2. [`store`]: the only place with SQL
@@ -20,6 +20,7 @@ pub mod batch;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod deadline;
 pub mod dev;
 pub mod domain;
 pub mod edge;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use bellringer_api::FILE_DESCRIPTOR_SET;
 use bellringer_api::v1 as pb;
 use bellringer_server::app::App;
+use bellringer_server::domain::Scope;
+use bellringer_server::engine::Error;
 use prost_reflect::DescriptorPool;
 use sqlx::Connection as _;
 use tokio::task::JoinSet;
@@ -22,6 +24,10 @@ use crate::support::postgres::fresh_database;
 use crate::support::process::{eventually, health};
 use crate::support::server::config;
 use crate::support::{Replica, TestServer, reason};
+
+/// How many statements wait for somebody in this database.
+const HELD_UP: &str = "select count(*) from pg_locks l join pg_database d on d.oid = l.database \
+    where d.datname = current_database() and not l.granted";
 
 /// A server whose reads can be held up.
 struct Held {
@@ -50,8 +56,6 @@ impl Held {
 
     /// Waits until so many statements are held up.
     async fn wait_for(&mut self, statements: i64) {
-        const HELD_UP: &str = "select count(*) from pg_locks l join pg_database d on d.oid = l.database \
-            where d.datname = current_database() and not l.granted";
         let until = Instant::now() + Duration::from_secs(20);
         while sqlx::query_scalar::<_, i64>(HELD_UP).fetch_one(&mut self.database).await.unwrap()
             < statements
@@ -59,6 +63,17 @@ impl Held {
             assert!(Instant::now() < until, "the calls do not come");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Waits until no statement is held up any more, though what they wait for is still held; how long that took.
+    async fn wait_for_none(&mut self) -> Duration {
+        let begun = Instant::now();
+        while sqlx::query_scalar::<_, i64>(HELD_UP).fetch_one(&mut self.database).await.unwrap() > 0
+        {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the database does not end them");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        begun.elapsed()
     }
 
     async fn let_go(&mut self) {
@@ -99,6 +114,54 @@ async fn a_call_without_a_deadline_gets_ours_and_one_with_a_long_one_no_longer_t
     }
     held.let_go().await;
     held.get().await.unwrap();
+}
+
+#[tokio::test]
+async fn at_the_deadline_of_a_call_the_database_ends_its_statement_and_not_after_a_minute() {
+    let settings = [
+        ("store__statement_timeout", "60s"),
+        ("store__read_connections", "1"),
+        ("server__call_timeout", "3s"),
+    ];
+    let mut held = Held::start(&settings).await;
+    let pause = pb::PauseQueueRequest { queue: "default".to_owned(), ..Default::default() };
+    held.replica.queues().pause(pause).await.unwrap();
+    held.hold().await;
+    let queues_too = sqlx::raw_sql("lock table queue in access exclusive mode");
+    queues_too.execute(&mut held.database).await.unwrap();
+    // One has a deadline of its own, at which this client gives up by itself as well; one has the server's.
+    let (get, mut queues) = (held.get_within("2S"), held.replica.queues());
+    let resume = pb::ResumeQueueRequest { queue: "default".to_owned(), ..Default::default() };
+    let (get, resume, ()) = tokio::join!(get, queues.resume(resume), held.wait_for(2));
+    let told = get.unwrap_err().code();
+    assert!(matches!(told, Code::DeadlineExceeded | Code::Cancelled), "{told:?}");
+    assert_eq!(resume.unwrap_err().code(), Code::DeadlineExceeded);
+    println!("the last statement ended {:?} after its call", held.wait_for_none().await);
+    // The only connection for reading is free again, though the tables are still locked.
+    held.replica.admin().get_cluster(pb::GetClusterRequest {}).await.unwrap();
+    held.let_go().await;
+    held.get().await.unwrap();
+    let get = pb::GetQueueRequest { queue: "default".to_owned(), ..Default::default() };
+    let queue = held.replica.queues().get(get).await.unwrap().into_inner().queue.unwrap();
+    assert!(queue.paused, "what was ended has changed nothing");
+}
+
+#[tokio::test]
+async fn what_the_database_ends_at_a_deadline_is_told_as_such_and_its_own_limit_as_trouble() {
+    let mut held = Held::start(&[("store__statement_timeout", "1s")]).await;
+    let lock = "begin; lock table api_key in access exclusive mode";
+    sqlx::raw_sql(lock).execute(&mut held.database).await.unwrap();
+    let engine = held.replica.app.engine().clone();
+    let scope = Scope::parse("acme").unwrap();
+    let list = || engine.list_keys(&scope, None, false, 10);
+    let deadline = Instant::now() + Duration::from_millis(400);
+    let told = bellringer_server::deadline::by(deadline, list()).await.unwrap_err();
+    assert!(matches!(told, Error::DeadlineExceeded), "{told:?}");
+    assert!(deadline.elapsed() < Duration::from_millis(500), "{:?}", deadline.elapsed());
+    let told = list().await.unwrap_err();
+    assert!(matches!(told, Error::StoreUnavailable), "{told:?}");
+    held.let_go().await;
+    list().await.unwrap();
 }
 
 #[tokio::test]

@@ -149,6 +149,7 @@ impl From<store::Error> for Error {
                 tracing::debug!("every connection to the database is in use");
                 Self::Overloaded
             }
+            store::Error::OutOfTime(_) => Self::DeadlineExceeded,
             store::Error::Unknown(_) => {
                 tracing::warn!(error = chain(&error), "the database was lost during a statement");
                 Self::OutcomeUnknown

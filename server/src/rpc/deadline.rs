@@ -90,7 +90,8 @@ where
         };
         let deadline = Instant::now() + asked.unwrap_or(usual).min(longest);
         request.extensions_mut().insert(Deadline(Some(deadline)));
-        let answer = self.inner.call(request);
+        // What the call asks of the database for itself ends by then too.
+        let answer = crate::deadline::by(deadline, self.inner.call(request));
         Box::pin(async move {
             match timeout_at(deadline, answer).await {
                 Ok(answer) => answer.map(explained),

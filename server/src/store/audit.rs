@@ -9,7 +9,7 @@ use sqlx::{Execute as _, PgConnection};
 
 use super::rows::{Corrupt, all, corrupt, get, time};
 use super::submit::milliseconds;
-use super::wall::Tenant;
+use super::wall::{Behalf, Tenant};
 use super::{Error, Statement, Store, statements as sql};
 use crate::act::{self, Act};
 use crate::domain::Scope;
@@ -122,10 +122,11 @@ impl Store {
         let arguments = arguments.map_err(Error::during)?.unwrap_or_default();
         let text = statement.sql();
         let mut held = self.hot.acquire().await?;
-        let limit = self.settings.statement_timeout + Duration::from_secs(1);
+        let beginning = self.beginning(tenant);
+        let longest = self.settings.statement_timeout + Duration::from_secs(1);
         let running = self.statements.start(text.as_str());
         let work = async {
-            let mut tx = held.begin_with(self.beginning(tenant)).await?;
+            let mut tx = held.begin_with(beginning.writing()).await?;
             let rows = sqlx::query_with(text, arguments)
                 .fetch_all(&mut *tx)
                 .await
@@ -138,8 +139,10 @@ impl Store {
             tx.commit().await.map_err(Error::during)?;
             Ok(rows)
         };
-        let answer = tokio::time::timeout(limit, work).await.unwrap_or(Err(Error::Unknown(None)));
-        running.end(answer.as_ref().err().map(|_| "audited"));
+        let answer = tokio::time::timeout(longest, work).await.unwrap_or(Err(Error::Unknown(None)));
+        let answer = answer.map_err(|error| error.within(beginning.limit));
+        let failed = answer.as_ref().err().filter(|error| !matches!(error, Error::OutOfTime(_)));
+        running.end(failed.map(|_| "audited"));
         // After an error the connection is closed, and with it the transaction.
         if answer.is_ok() {
             held.release();
@@ -167,7 +170,7 @@ impl Store {
             .bind(i64::try_from(which.limit).unwrap_or(i64::MAX));
         let rows = match which.namespace {
             Some(scope) => self.tenant_rows(Tenant::Scope(scope), statement).await?,
-            None => self.read_rows(statement).await?,
+            None => self.rows(&self.read, Behalf::Caller, statement).await?,
         };
         all(&rows, event)
     }

@@ -1,6 +1,7 @@
 //! What the database did, in the words that the engine acts on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::rows::Corrupt;
 
@@ -13,6 +14,10 @@ pub enum Error {
     /// Every connection was in use for too long; nothing was changed.
     #[error("every connection to the database is in use")]
     Busy,
+    /// What was left of the time of the call was not enough, so that the database ended the statement; nothing was
+    /// changed.
+    #[error("the database ended a statement at the deadline of its call")]
+    OutOfTime(#[source] Arc<sqlx::Error>),
     /// The connection was lost on the way: the change may or may not have been made.
     #[error("the database was lost while it was working")]
     Unknown(#[source] Option<Arc<sqlx::Error>>),
@@ -50,6 +55,17 @@ impl Error {
         }
     }
 
+    /// The same, if the transaction was limited to what was left of the time of its call: then what took too long
+    /// took too long for the call, and the database is well.
+    pub(super) fn within(self, limit: Option<Duration>) -> Self {
+        match self {
+            Self::Unavailable(error) if limit.is_some() && is_cancelled(&error) => {
+                Self::OutOfTime(error)
+            }
+            other => other,
+        }
+    }
+
     /// The kind of such an error, in one word.
     pub(super) fn kind_of(error: &sqlx::Error) -> &'static str {
         match kind(error) {
@@ -65,6 +81,11 @@ impl Error {
     pub fn may_have_committed(&self) -> bool {
         matches!(self, Self::Unknown(_))
     }
+}
+
+/// Whether the database ended the statement since it took too long, or was told to.
+pub(super) fn is_cancelled(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("57014")
 }
 
 /// [`Error`] without its cause.

@@ -62,6 +62,7 @@ pub use upkeep::{Overdue, UpkeepLook};
 pub use watch::{Horizon, RevisionRow};
 
 use connections::Connections;
+use wall::{Beginning, Behalf};
 
 use crate::clock::Clock;
 use crate::metrics::{self, Statements};
@@ -178,37 +179,45 @@ impl Store {
     }
 
     async fn hot_rows(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
-        self.rows(&self.hot, None, statement).await
+        self.rows(&self.hot, Behalf::Service, statement).await
     }
 
     async fn read_rows(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
-        self.rows(&self.read, None, statement).await
+        self.rows(&self.read, Behalf::Service, statement).await
     }
 
-    /// Runs one statement as its own transaction, which only reads if it has a beginning of its own.
+    /// Runs one statement as its own transaction, which only reads if it is not the service's.
     async fn rows(
         &self,
         from: &Connections,
-        beginning: Option<String>,
+        behalf: Behalf<'_>,
         mut statement: Statement<'_>,
     ) -> Result<Vec<PgRow>, Error> {
         let arguments = statement.take_arguments().map_err(sqlx::Error::Encode);
         let arguments = arguments.map_err(Error::during)?.unwrap_or_default();
         let text = statement.sql();
         let mut held = from.acquire().await?;
-        let limit = self.settings.statement_timeout + Duration::from_secs(1);
+        let beginning = match behalf {
+            Behalf::Service => Beginning::default(),
+            Behalf::Caller => self.beginning(None),
+            Behalf::Tenant(tenant) => self.beginning(Some(tenant)),
+        };
+        let begin = beginning.reading();
+        let begins = begin.is_some();
+        let longest = self.settings.statement_timeout + Duration::from_secs(1);
         let running = self.statements.start(text.as_str());
         let statement = sqlx::query_with(text, arguments);
-        let begins = beginning.is_some();
         let work = async {
-            if let Some(text) = beginning {
+            if let Some(text) = begin {
                 wall::run(&mut held.connection, text).await?;
             }
             statement.fetch_all(&mut held.connection).await
         };
-        let answer = tokio::time::timeout(limit, work).await;
+        let answer = tokio::time::timeout(longest, work).await;
         let failed = match &answer {
             Ok(Ok(_)) => None,
+            // How long callers wait is up to them.
+            Ok(Err(error)) if beginning.limit.is_some() && error::is_cancelled(error) => None,
             Ok(Err(error)) => Some(Error::kind_of(error)),
             Err(_) => Some("unknown"),
         };
@@ -222,11 +231,11 @@ impl Store {
                 Ok(rows)
             }
             Ok(Err(error)) => {
-                let error = Error::during(error);
+                let error = Error::during(error).within(beginning.limit);
                 match error {
                     Error::Collision(_) | Error::Refused(_) if !begins => held.release(),
                     // Closed, and with it the transaction.
-                    Error::Collision(_) | Error::Refused(_) => {}
+                    Error::Collision(_) | Error::Refused(_) | Error::OutOfTime(_) => {}
                     Error::Unavailable(_) | Error::Busy | Error::Corrupt(_) => {}
                     Error::Unknown(_) => from.distrust(),
                 }

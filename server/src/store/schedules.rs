@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::rows::{self, all, corrupt, count, get, maybe_time, time};
 use super::stored_task::StoredTask;
 use super::submit::milliseconds;
-use super::wall::Tenant;
+use super::wall::{Behalf, Tenant};
 use super::{Error, Store, statements as sql};
 use crate::domain::schedule::accounting::Range;
 use crate::domain::schedule::{
@@ -318,7 +318,7 @@ impl Store {
     ) -> Result<Option<ByHandAnswer>, Error> {
         let mut held = self.hot.acquire().await?;
         let beginning = self.beginning(Some(Tenant::Namespace(namespace)));
-        let mut tx = held.begin_with(beginning).await?;
+        let mut tx = held.begin_with(beginning.writing()).await?;
         let mut existing = None;
         if let Some(row) = key {
             let answers = self
@@ -344,7 +344,7 @@ impl Store {
             .bind(fires.iter().map(|fire| fire.traceparent.as_deref()).collect::<Vec<_>>())
             .fetch_all(&mut *tx)
             .await
-            .map_err(Error::during)?;
+            .map_err(|error| Error::during(error).within(beginning.limit))?;
         if found.is_empty() {
             tx.rollback().await.map_err(Error::during)?;
             held.release();
@@ -408,7 +408,8 @@ impl Store {
     /// What stands about the cluster.
     pub async fn cluster(&self) -> Result<Option<ClusterRow>, Error> {
         let statement = query(sql::SCHEDULES_CLUSTER).bind(self.now());
-        let rows = all(&self.read_rows(statement).await?, |row| {
+        let rows = self.rows(&self.read, Behalf::Caller, statement).await?;
+        let rows = all(&rows, |row| {
             let leader: Option<String> = get(row, "leader")?;
             let advanced: i64 = get(row, "clock_advanced_ms")?;
             Ok(ClusterRow {
@@ -426,7 +427,8 @@ impl Store {
 
     /// The replicas that live.
     pub async fn replicas(&self) -> Result<Vec<ReplicaRow>, Error> {
-        all(&self.read_rows(query(sql::SCHEDULES_REPLICAS)).await?, |row| {
+        let statement = query(sql::SCHEDULES_REPLICAS);
+        all(&self.rows(&self.read, Behalf::Caller, statement).await?, |row| {
             Ok(ReplicaRow {
                 id: get(row, "id")?,
                 name: get(row, "name")?,

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::rows::{self, all, corrupt, count_of, get, maybe_time, time};
 use super::wall::{self, Tenant};
 use super::{Error, Store, statements as sql};
+use crate::deadline;
 use crate::domain::statistics::{Spread, StatUnit, Tally};
 use crate::domain::{AttemptOutcome, ScheduleId, TaskState};
 
@@ -147,7 +148,7 @@ impl Store {
         take: impl FnMut(StatKey, &Tally) -> bool + Send,
     ) -> Result<bool, Error> {
         let read = tokio::time::timeout(PATIENCE, self.read_statistics(wanted, take)).await;
-        read.unwrap_or(Err(Error::Unknown(None)))
+        read.unwrap_or(Err(Error::Unknown(None))).map_err(|error| error.within(deadline::left()))
     }
 
     async fn read_statistics(
@@ -164,9 +165,9 @@ impl Store {
         }
         // The mark is nobody's.
         let mark = query(sql::STATISTICS_MARK).fetch_one(&mut *tx).await.map_err(Error::during)?;
-        if self.is_walled() {
-            let enter = Tenant::Namespace(wanted.namespace).enter();
-            wall::run(&mut tx, enter).await.map_err(Error::during)?;
+        let tenant = Some(Tenant::Namespace(wanted.namespace));
+        if let Some(settings) = self.beginning_with(tenant, PATIENCE).settings() {
+            wall::run(&mut tx, settings).await.map_err(Error::during)?;
         }
         let statement = query(sql::STATISTICS_KEPT)
             .bind(wanted.unit.code())

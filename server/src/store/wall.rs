@@ -7,6 +7,7 @@
 //! The batched statements, and those for the service as a whole, serve several namespaces at once and stay outside.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use futures_util::FutureExt as _;
@@ -14,6 +15,7 @@ use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 
 use super::{Error, Statement, Store, connect, statements as sql};
+use crate::deadline;
 use crate::domain::Scope;
 
 /// Of whom a transaction may read and change something.
@@ -25,41 +27,76 @@ pub(super) enum Tenant<'a> {
     Scope(&'a Scope),
 }
 
-/// Begins a transaction for reading only.
-const READ: &str = "begin read only";
-/// Begins a transaction.
-const WRITE: &str = "begin";
-/// Ends one.
+/// On whose behalf a statement runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Behalf<'a> {
+    /// The service's, which has several callers at once, or none.
+    Service,
+    /// A caller's who may ask about all namespaces.
+    Caller,
+    /// A caller's who asks about one.
+    Tenant(Tenant<'a>),
+}
+
+/// How a transaction for a caller begins: what is said there is said in one message, and holds until its end. It is
+/// made of digits only, since parameters would be a round trip of their own.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Beginning<'a> {
+    /// Whose it is; `None`: there is no wall, or nobody's.
+    tenant: Option<Tenant<'a>>,
+    /// Longest run of each statement, if the call has less time left than statements have.
+    pub(super) limit: Option<Duration>,
+}
+
+/// Ends a transaction.
 const COMMIT: &str = "commit";
 
 impl Tenant<'_> {
-    /// What puts the rest of a transaction behind the wall, as one statement. Takes the place of a statement with
-    /// parameters, which would be a round trip of its own: so it is made of digits only.
-    pub(super) fn enter(self) -> String {
-        let role = "select set_config('role', 'bellringer_tenant', true)";
-        match self {
+    fn settings(self) -> [String; 2] {
+        let own = match self {
             Self::Namespace(number) => {
-                format!("{role}, set_config('bellringer.namespace', '{number}', true)")
+                format!("set_config('bellringer.namespace', '{number}', true)")
             }
             Self::Scope(scope) => {
-                let mut hex = String::new();
-                for byte in scope.as_str().bytes() {
-                    write!(hex, "{byte:02x}").expect("a string takes everything");
-                }
-                let name = format!("convert_from(decode('{hex}', 'hex'), 'utf8')");
-                format!("{role}, set_config('bellringer.scope', {name}, true)")
+                format!("set_config('bellringer.scope', {}, true)", quoted(scope))
             }
+        };
+        ["set_config('role', 'bellringer_tenant', true)".to_owned(), own]
+    }
+}
+
+/// A name as an expression.
+fn quoted(scope: &Scope) -> String {
+    let mut hex = String::new();
+    for byte in scope.as_str().bytes() {
+        write!(hex, "{byte:02x}").expect("a string takes everything");
+    }
+    format!("convert_from(decode('{hex}', 'hex'), 'utf8')")
+}
+
+impl Beginning<'_> {
+    /// What is set for the transaction, as one statement; `None`: nothing.
+    pub(super) fn settings(self) -> Option<String> {
+        let mut all: Vec<String> = self.tenant.into_iter().flat_map(Tenant::settings).collect();
+        if let Some(limit) = self.limit {
+            // 0 would be no limit at all.
+            let limit = limit.as_millis().max(1);
+            all.push(format!("set_config('statement_timeout', '{limit}', true)"));
         }
+        (!all.is_empty()).then(|| format!("select {}", all.join(", ")))
     }
 
-    /// Begins a transaction for reading behind the wall.
-    pub(super) fn begin_reading(self) -> String {
-        format!("{READ}; {}", self.enter())
+    /// Begins a transaction for reading; `None`: a statement may as well do without.
+    pub(super) fn reading(self) -> Option<String> {
+        self.settings().map(|settings| format!("begin read only; {settings}"))
     }
 
-    /// Begins a transaction behind the wall.
-    pub(super) fn begin(self) -> String {
-        format!("{WRITE}; {}", self.enter())
+    /// Begins a transaction.
+    pub(super) fn writing(self) -> String {
+        match self.settings() {
+            Some(settings) => format!("begin; {settings}"),
+            None => "begin".to_owned(),
+        }
     }
 }
 
@@ -81,14 +118,23 @@ impl Store {
         tenant: Tenant<'_>,
         statement: Statement<'_>,
     ) -> Result<Vec<PgRow>, Error> {
-        self.rows(&self.read, self.is_walled.then(|| tenant.begin_reading()), statement).await
+        self.rows(&self.read, Behalf::Tenant(tenant), statement).await
     }
 
-    /// How a transaction begins that changes something: behind the wall, if there is one.
-    pub(super) fn beginning(&self, tenant: Option<Tenant<'_>>) -> String {
-        match tenant.filter(|_| self.is_walled) {
-            Some(tenant) => tenant.begin(),
-            None => WRITE.to_owned(),
+    /// How a transaction for a caller begins, now: of a tenant, behind the wall, if there is one.
+    pub(super) fn beginning<'a>(&self, tenant: Option<Tenant<'a>>) -> Beginning<'a> {
+        self.beginning_with(tenant, self.settings.statement_timeout)
+    }
+
+    /// The same, where statements may run for `longest`.
+    pub(super) fn beginning_with<'a>(
+        &self,
+        tenant: Option<Tenant<'a>>,
+        longest: Duration,
+    ) -> Beginning<'a> {
+        Beginning {
+            tenant: tenant.filter(|_| self.is_walled),
+            limit: deadline::left().filter(|left| *left < longest),
         }
     }
 
@@ -141,9 +187,9 @@ pub(super) async fn look(options: &PgConnectOptions) -> anyhow::Result<Footing> 
          bellringer_tenant to {name}`"
     );
     let lacking = if is_built {
-        let enter = Tenant::Namespace(0).begin_reading();
+        let nobody = Beginning { tenant: Some(Tenant::Namespace(0)), limit: None };
         let trial = async {
-            run(&mut connection, enter).await?;
+            run(&mut connection, nobody.writing()).await?;
             sqlx::raw_sql("select from task limit 0").execute(&mut connection).await
         };
         trial.await.err().map(|_| format!("run `grant bellringer_tenant to {name}` as a superuser"))
@@ -168,15 +214,25 @@ mod tests {
     #[test]
     fn nothing_of_a_name_gets_into_the_text_as_it_is() {
         let scope = Scope::parse("it-s").unwrap();
-        let text = Tenant::Scope(&scope).begin();
+        let text = Beginning { tenant: Some(Tenant::Scope(&scope)), limit: None }.writing();
         assert!(text.contains("decode('69742d73', 'hex')"), "{text}");
         assert!(!text.contains("it-s"), "{text}");
     }
 
     #[test]
     fn reading_is_reading_only() {
-        let text = Tenant::Namespace(7).begin_reading();
+        let beginning = Beginning { tenant: Some(Tenant::Namespace(7)), limit: None };
+        let text = beginning.reading().unwrap();
         assert!(text.starts_with("begin read only; select"), "{text}");
         assert!(text.ends_with("set_config('bellringer.namespace', '7', true)"), "{text}");
+    }
+
+    #[test]
+    fn what_is_left_of_a_call_is_a_limit_however_little_it_is() {
+        let text = |limit| Beginning { tenant: None, limit: Some(limit) }.writing();
+        let set = |limit| format!("begin; select set_config('statement_timeout', '{limit}', true)");
+        assert_eq!(text(Duration::from_micros(700_900)), set(700));
+        assert_eq!(text(Duration::ZERO), set(1), "0 would be no limit");
+        assert_eq!(Beginning::default().reading(), None);
     }
 }
