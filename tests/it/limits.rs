@@ -19,11 +19,12 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_types::StatusExt as _;
 
 use crate::hostile::RawCodec;
+use crate::support::access::KEYS;
 use crate::support::make::{self, seconds, task};
 use crate::support::postgres::fresh_database;
 use crate::support::process::{eventually, health};
 use crate::support::server::config;
-use crate::support::{Replica, TestServer, reason};
+use crate::support::{Caller, Replica, TestServer, reason};
 
 /// How many statements wait for somebody in this database.
 const HELD_UP: &str = "select count(*) from pg_locks l join pg_database d on d.oid = l.database \
@@ -330,6 +331,75 @@ async fn a_namespace_has_so_many_schedules_and_no_more() {
     }
     put("one", "s0".to_owned()).await.unwrap();
     put("other", "s0".to_owned()).await.unwrap();
+}
+
+/// How many of calls that were made at once did something; the others were told that a limit is reached.
+fn within_limit<T>(answers: Vec<Result<T, Status>>) -> usize {
+    let refused: Vec<Status> = answers.into_iter().filter_map(Result::err).collect();
+    for status in &refused {
+        assert_eq!(reason(status), "LIMIT_REACHED", "{status:?}");
+    }
+    AT_ONCE - refused.len()
+}
+
+/// Calls that are made at once.
+const AT_ONCE: usize = 20;
+
+#[tokio::test]
+async fn g_21_a_namespace_has_so_many_schedules_and_no_more_also_when_many_are_made_at_once() {
+    let test = TestServer::start_with(&[("limits__schedules_per_namespace", "5")]).await;
+    let other = test.another().await;
+    let mut making = JoinSet::new();
+    for n in 0..AT_ONCE {
+        let cron = pb::CronTrigger { expression: "0 3 * * *".to_owned(), ..Default::default() };
+        let trigger = pb::Trigger { trigger: Some(pb::trigger::Trigger::Cron(cron)) };
+        let times = pb::ScheduleTimes { triggers: vec![trigger], ..Default::default() };
+        let request = pb::ScheduleRequest {
+            name: format!("s{n}"),
+            spec: Some(pb::ScheduleSpec {
+                times: Some(times),
+                task: Some(task()),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let mut schedules = if n % 2 == 0 { test.schedules() } else { other.schedules() };
+        making.spawn(async move { schedules.schedule(request).await });
+    }
+    assert_eq!(within_limit(making.join_all().await), 5);
+    let made: i64 = sqlx::query_scalar("select count(*) from schedule")
+        .fetch_one(&mut test.database().await)
+        .await
+        .unwrap();
+    assert_eq!(made, 5);
+}
+
+#[tokio::test]
+async fn g_21_a_namespace_has_a_hundred_keys_and_no_more_also_when_many_are_made_at_once() {
+    let test = TestServer::start_with(KEYS).await;
+    let other = test.another().await;
+    let operator = test.key("*", &["operator"], &[]).await;
+    for _ in 0..95 {
+        test.key("acme", &["viewer"], &[]).await;
+    }
+    let mut making = JoinSet::new();
+    for n in 0..AT_ONCE {
+        let replica = if n % 2 == 0 { &test.replica } else { &other };
+        let operator = Caller::new(replica, Some(&operator.text));
+        let request = pb::CreateApiKeyRequest {
+            namespace: "acme".to_owned(),
+            name: format!("k{n}"),
+            roles: vec![pb::Role::Viewer.into()],
+            ..Default::default()
+        };
+        making.spawn(async move { operator.access().create_api_key(request).await });
+    }
+    assert_eq!(within_limit(making.join_all().await), 5);
+    let made: i64 = sqlx::query_scalar("select count(*) from api_key where namespace = 'acme'")
+        .fetch_one(&mut test.database().await)
+        .await
+        .unwrap();
+    assert_eq!(made, 100);
 }
 
 /// A list in a list in a list …

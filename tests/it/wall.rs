@@ -105,6 +105,11 @@ const TENANT: &[(&str, &str)] = &[
     ("schedules/get", "{n}, 'nightly'"),
     ("schedules/list", "{n}, '', null, null, 100"),
     ("schedules/count", "{n}, 100"),
+    (
+        "schedules/put",
+        "now(), A9, {n}, 'new', 0, 1, '{}', '{}', null, null, '{}', '', null, 1, 5, '', null, null, null, null, '{}',
+         null, null, null, null, '{}', '{}', '{}', '{}', 3",
+    ),
     ("schedules/pause", "now(), {n}, 'nightly', 'note', null"),
     ("schedules/delete", "{n}, 'nightly', null"),
     ("watch/journal", "{n}, 0, null, 100"),
@@ -127,12 +132,12 @@ const BY_ID: &[(&str, &str)] = &[
     (
         "schedules/put",
         "now(), B5, 2, 'nightly', 1, 1, '{}', '{}', null, null, '{}', '', null, 3, 5, '', null, null, null, null, '{}',
-         null, null, null, null, '{}', '{}', '{}', '{}'",
+         null, null, null, null, '{}', '{}', '{}', '{}', 100",
     ),
     (
         "schedules/put",
         "now(), B9, 2, 'new', 0, 1, '{}', '{}', null, null, '{}', '', null, 3, 5, '', null, null, null, null, '{}',
-         null, null, null, null, '{}', '{}', '{}', '{}'",
+         null, null, null, null, '{}', '{}', '{}', '{}', 100",
     ),
     ("statistics/kept", "1, '2020-01-01', '2030-01-01', '{3,4}', null, 100"),
     ("statistics/ended", "0, 9223372036854775807, '2000-01-01', '2100-01-01', '{3,4}', true"),

@@ -1,10 +1,11 @@
 -- schedules/put: makes a schedule, or changes the one with this id if it has still this version; what
--- came of times until now is kept by the ranges. No row: somebody else was faster.
+-- came of times until now is kept by the ranges. No row: somebody else was faster, or the namespace has as many
+-- schedules as it may have.
 -- $1 now, $2 id, $3 namespace, $4 name, $5 version before (0: new), $6 state, $7 times, $8 policies,
 -- $9 on_failure, $10 on_recovery, $11 labels, $12 description, $13 start_within_ms, $14 lane,
 -- $15 priority, $16 payload, $17 content_type, $18 attempt_timeout_ms, $19 total_timeout_ms, $20 retry,
 -- $21 task_labels, $22 traceparent, $23 next_fire_at, $24 due_at, $25 cursor before; one array element a
--- range of times that will never fire: $26 first, $27 last, $28 count, $29 reason.
+-- range of times that will never fire: $26 first, $27 last, $28 count, $29 reason; $30 most schedules.
 with put as (
     insert into schedule as s (
         id, namespace, name, version, state, times, policies, on_failure, on_recovery, labels,
@@ -15,6 +16,7 @@ with put as (
            $20, $21, $22, n.now, n.now, $23, $24
     from (select coalesce($1::timestamptz, now()) as now) n
     where $5::int8 = 0
+      and (select count(*) from (select from schedule where namespace = $3 limit $30) s) < $30::int8
     on conflict do nothing
     returning id
 ),

@@ -8,7 +8,7 @@ use sqlx::query;
 
 use super::rows::{Corrupt, all, corrupt, get, maybe_time, time};
 use super::submit::milliseconds;
-use super::wall::Tenant;
+use super::wall::{Tenant, Turn};
 use super::{Error, Store, statements as sql};
 use crate::domain::{KeyHash, QueueName, Role, Scope};
 
@@ -85,9 +85,9 @@ impl Store {
             .bind(new.expires_after.map(milliseconds))
             .bind(i64::try_from(most).unwrap_or(i64::MAX));
         let tenant = Some(Tenant::Scope(new.scope));
-        Ok(all(&self.audited_rows(tenant, statement, new.id, false).await?, key)?
-            .into_iter()
-            .next())
+        let turn = Some(Turn::Keys(new.scope));
+        let rows = self.audited_in_turn(tenant, turn, statement, new.id, false).await?;
+        Ok(all(&rows, key)?.into_iter().next())
     }
 
     /// API keys of a scope, newest first, before the one that `before` names by the microsecond of its

@@ -9,7 +9,7 @@ use sqlx::{Execute as _, PgConnection};
 
 use super::rows::{Corrupt, all, corrupt, get, time};
 use super::submit::milliseconds;
-use super::wall::{Behalf, Tenant};
+use super::wall::{Behalf, Tenant, Turn};
 use super::{Error, Statement, Store, statements as sql};
 use crate::act::{self, Act};
 use crate::domain::Scope;
@@ -110,19 +110,31 @@ impl Store {
     pub(super) async fn audited_rows(
         &self,
         tenant: Option<Tenant<'_>>,
+        statement: Statement<'_>,
+        object: &str,
+        always: bool,
+    ) -> Result<Vec<PgRow>, Error> {
+        if act::current().is_none() && (tenant.is_none() || !self.is_walled()) {
+            return self.hot_rows(statement).await;
+        }
+        self.audited_in_turn(tenant, None, statement, object, always).await
+    }
+
+    /// The same, when it is its turn.
+    pub(super) async fn audited_in_turn(
+        &self,
+        tenant: Option<Tenant<'_>>,
+        turn: Option<Turn<'_>>,
         mut statement: Statement<'_>,
         object: &str,
         always: bool,
     ) -> Result<Vec<PgRow>, Error> {
         let act = act::current();
-        if act.is_none() && (tenant.is_none() || !self.is_walled()) {
-            return self.hot_rows(statement).await;
-        }
         let arguments = statement.take_arguments().map_err(sqlx::Error::Encode);
         let arguments = arguments.map_err(Error::during)?.unwrap_or_default();
         let text = statement.sql();
         let mut held = self.hot.acquire().await?;
-        let beginning = self.beginning(tenant);
+        let beginning = self.beginning(tenant).in_turn(turn);
         let longest = self.settings.statement_timeout + Duration::from_secs(1);
         let running = self.statements.start(text.as_str());
         let work = async {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::rows::{self, all, corrupt, count, get, maybe_time, time};
 use super::stored_task::StoredTask;
 use super::submit::milliseconds;
-use super::wall::{Behalf, Tenant};
+use super::wall::{Behalf, Tenant, Turn};
 use super::{Error, Store, statements as sql};
 use crate::domain::schedule::accounting::Range;
 use crate::domain::schedule::{
@@ -46,6 +46,8 @@ pub struct PutSchedule<'a> {
     pub before: Option<(i64, Option<Timestamp>)>,
     /// Times that will never fire.
     pub lost: &'a [Range],
+    /// Of a new one: most schedules of the namespace, with this one.
+    pub most: usize,
 }
 
 /// Where a page of the ledger begins.
@@ -181,9 +183,11 @@ impl Store {
                     .map(|range| i64::try_from(range.count).unwrap_or(i64::MAX))
                     .collect::<Vec<_>>(),
             )
-            .bind(put.lost.iter().map(|range| range.reason.code()).collect::<Vec<_>>());
-        let tenant = Some(Tenant::Namespace(put.namespace));
-        Ok(is_some(&self.audited_rows(tenant, statement, put.name.as_str(), false).await?))
+            .bind(put.lost.iter().map(|range| range.reason.code()).collect::<Vec<_>>())
+            .bind(i64::try_from(put.most).unwrap_or(i64::MAX));
+        let (tenant, name) = (Some(Tenant::Namespace(put.namespace)), put.name.as_str());
+        let turn = put.before.is_none().then_some(Turn::Schedules(put.namespace));
+        Ok(is_some(&self.audited_in_turn(tenant, turn, statement, name, false).await?))
     }
 
     /// One schedule.

@@ -38,6 +38,15 @@ pub(super) enum Behalf<'a> {
     Tenant(Tenant<'a>),
 }
 
+/// What is done for one namespace one after the other, so that what is counted is still so when it is changed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Turn<'a> {
+    /// API keys are made.
+    Keys(&'a Scope),
+    /// Schedules are made, in the namespace with this number.
+    Schedules(i32),
+}
+
 /// How a transaction for a caller begins: what is said there is said in one message, and holds until its end. It is
 /// made of digits only, since parameters would be a round trip of their own.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,6 +55,8 @@ pub(super) struct Beginning<'a> {
     tenant: Option<Tenant<'a>>,
     /// Longest run of each statement, if the call has less time left than statements have.
     pub(super) limit: Option<Duration>,
+    /// What it waits its turn for.
+    turn: Option<Turn<'a>>,
 }
 
 /// Ends a transaction.
@@ -74,7 +85,24 @@ fn quoted(scope: &Scope) -> String {
     format!("convert_from(decode('{hex}', 'hex'), 'utf8')")
 }
 
-impl Beginning<'_> {
+impl Turn<'_> {
+    /// Waits for the turn, and keeps it until the end of the transaction. Not a part of the statement that counts:
+    /// that would not see what was committed while it waited.
+    fn take(self) -> String {
+        let (what, whose) = match self {
+            Self::Keys(scope) => ("keys", format!("hashtext({})", quoted(scope))),
+            Self::Schedules(namespace) => ("schedules", namespace.to_string()),
+        };
+        format!("select pg_advisory_xact_lock(hashtext('bellringer {what}'), {whose})")
+    }
+}
+
+impl<'a> Beginning<'a> {
+    /// The same, when it is its turn.
+    pub(super) fn in_turn(self, turn: Option<Turn<'a>>) -> Self {
+        Self { turn, ..self }
+    }
+
     /// What is set for the transaction, as one statement; `None`: nothing.
     pub(super) fn settings(self) -> Option<String> {
         let mut all: Vec<String> = self.tenant.into_iter().flat_map(Tenant::settings).collect();
@@ -93,10 +121,8 @@ impl Beginning<'_> {
 
     /// Begins a transaction.
     pub(super) fn writing(self) -> String {
-        match self.settings() {
-            Some(settings) => format!("begin; {settings}"),
-            None => "begin".to_owned(),
-        }
+        let parts = [Some("begin".to_owned()), self.settings(), self.turn.map(Turn::take)];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -135,6 +161,7 @@ impl Store {
         Beginning {
             tenant: tenant.filter(|_| self.is_walled),
             limit: deadline::left().filter(|left| *left < longest),
+            turn: None,
         }
     }
 
@@ -187,7 +214,7 @@ pub(super) async fn look(options: &PgConnectOptions) -> anyhow::Result<Footing> 
          bellringer_tenant to {name}`"
     );
     let lacking = if is_built {
-        let nobody = Beginning { tenant: Some(Tenant::Namespace(0)), limit: None };
+        let nobody = Beginning { tenant: Some(Tenant::Namespace(0)), ..Beginning::default() };
         let trial = async {
             run(&mut connection, nobody.writing()).await?;
             sqlx::raw_sql("select from task limit 0").execute(&mut connection).await
@@ -214,14 +241,15 @@ mod tests {
     #[test]
     fn nothing_of_a_name_gets_into_the_text_as_it_is() {
         let scope = Scope::parse("it-s").unwrap();
-        let text = Beginning { tenant: Some(Tenant::Scope(&scope)), limit: None }.writing();
+        let text = Beginning { tenant: Some(Tenant::Scope(&scope)), ..Beginning::default() };
+        let text = text.in_turn(Some(Turn::Keys(&scope))).writing();
         assert!(text.contains("decode('69742d73', 'hex')"), "{text}");
         assert!(!text.contains("it-s"), "{text}");
     }
 
     #[test]
     fn reading_is_reading_only() {
-        let beginning = Beginning { tenant: Some(Tenant::Namespace(7)), limit: None };
+        let beginning = Beginning { tenant: Some(Tenant::Namespace(7)), ..Beginning::default() };
         let text = beginning.reading().unwrap();
         assert!(text.starts_with("begin read only; select"), "{text}");
         assert!(text.ends_with("set_config('bellringer.namespace', '7', true)"), "{text}");
@@ -229,7 +257,7 @@ mod tests {
 
     #[test]
     fn what_is_left_of_a_call_is_a_limit_however_little_it_is() {
-        let text = |limit| Beginning { tenant: None, limit: Some(limit) }.writing();
+        let text = |limit| Beginning { limit: Some(limit), ..Beginning::default() }.writing();
         let set = |limit| format!("begin; select set_config('statement_timeout', '{limit}', true)");
         assert_eq!(text(Duration::from_micros(700_900)), set(700));
         assert_eq!(text(Duration::ZERO), set(1), "0 would be no limit");

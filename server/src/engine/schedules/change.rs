@@ -138,7 +138,7 @@ impl Schedules {
         let plan = compile(&spec.times, id, "spec.times", now)?;
         let (namespace, lane) = self.lane(namespace, spec).await?;
         let limit = self.most;
-        // Several that are made at once may pass together; the limit is for those that never stop.
+        // Looked at again when it is written; here, to be told apart from somebody who was faster.
         if self.store.count_schedules(namespace, limit).await? >= limit {
             return Err(Error::LimitReached { what: "schedules of a namespace", limit });
         }
@@ -154,6 +154,7 @@ impl Schedules {
             due_at: next.map(|next| next.due),
             before: None,
             lost: &[],
+            most: limit,
         };
         Ok(self.write(&put).await?.then_some(true))
     }
@@ -205,6 +206,7 @@ impl Schedules {
             due_at,
             before: Some((found.version, found.next_fire_at)),
             lost: &lost,
+            most: self.most,
         };
         Ok(self.write(&put).await?.then_some(true))
     }
