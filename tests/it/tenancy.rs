@@ -3,6 +3,7 @@
 //! for byte, as what does not exist.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bellringer_api::FILE_DESCRIPTOR_SET;
 use bellringer_api::v1 as pb;
@@ -10,6 +11,7 @@ use bellringer_server::access::{Permission, Rule};
 use bellringer_server::domain::Role;
 use prost_reflect::prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, Value};
+use tokio::time::Instant;
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
@@ -259,4 +261,67 @@ async fn g_18_every_role_and_method_keep_to_the_table_in_every_namespace() {
     );
     assert!(wrong.is_empty(), "{} of {calls}:\n{}", wrong.len(), wrong.join("\n"));
     assert!(answers["OK"] > 100 && answers["TASK_NOT_FOUND"] > 10, "{answers:?}");
+}
+
+/// Rounds of calls that are timed: of each method about what is foreign and about what is not there, in turn.
+const ROUNDS: usize = 20;
+
+fn median(times: &[Duration]) -> Duration {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g_18_what_is_foreign_takes_about_as_long_as_what_does_not_exist() {
+    let server = TestServer::start_with(&[KEYS[0], ("rates__limit", "off")]).await;
+    let foreign = World::make(&server, "rival", "a-rivals-").await;
+    let nowhere = World::nowhere();
+    let roles = ["viewer", "submitter", "worker", "scheduler-editor", "ns-admin"];
+    let caller = server.caller("acme", &roles).await;
+    let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
+    let services = pool.services().filter(|service| service.package_name() == "bellringer.v1");
+    // What can name an object, and does not wait for anything.
+    let methods: Vec<MethodDescriptor> = services
+        .flat_map(|service| service.methods().collect::<Vec<_>>())
+        .filter(|method| !method.is_client_streaming() && !method.is_server_streaming())
+        .filter(|method| !["Lease", "Wait", "AdvanceClock"].contains(&method.name()))
+        .filter(|method| {
+            let names = foreign.names();
+            names.iter().any(|(field, _)| method.input().get_field_by_name(field).is_some())
+        })
+        .collect();
+
+    let mut all = [Vec::new(), Vec::new()];
+    for method in &methods {
+        let mut times = [Vec::new(), Vec::new()];
+        for round in 0..=ROUNDS {
+            // Whoever is second may find something warm, so they take turns.
+            let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
+            for which in order {
+                let world = if which == 0 { &foreign } else { &nowhere };
+                let begun = Instant::now();
+                let answer = call(&caller.0, method, vec![request(method, world, "acme")]).await;
+                let took = begun.elapsed();
+                assert_ne!(reason_of(&answer), "PERMISSION_DENIED", "{}", method.full_name());
+                // The first round warms up.
+                if round > 0 {
+                    times[which].push(took);
+                }
+            }
+        }
+        let [foreign, nowhere] = [0, 1].map(|which| median(&times[which]));
+        let ratio = foreign.as_secs_f64() / nowhere.as_secs_f64();
+        println!("{ratio:5.2}  {foreign:>9.2?} {nowhere:>9.2?}  {}", method.full_name());
+        for (all, times) in all.iter_mut().zip(times) {
+            all.extend(times);
+        }
+    }
+    let [foreign, nowhere] = [0, 1].map(|which| median(&all[which]));
+    let ratio = foreign.as_secs_f64() / nowhere.as_secs_f64();
+    println!("{ratio:5.2}  {foreign:>9.2?} {nowhere:>9.2?}  all {} methods", methods.len());
+    assert!(methods.len() > 20, "{}", methods.len());
+    // Medians of hundreds of calls that took turns: whatever slows the machine slows both. What is looked for is not
+    // a few percent but a look-up that one of them does and the other does not.
+    assert!((0.5..2.0).contains(&ratio), "a look-up tells what is foreign: {ratio}");
 }
