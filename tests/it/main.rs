@@ -27,6 +27,7 @@ mod logs;
 mod marks;
 mod metrics;
 mod migrations;
+mod neighbours;
 mod pipelining;
 mod pooler;
 mod process;

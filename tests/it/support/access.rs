@@ -1,6 +1,7 @@
 //! Callers with credentials.
 
 use bellringer_api::v1::access_service_client::AccessServiceClient;
+use bellringer_api::v1::queue_service_client::QueueServiceClient;
 use bellringer_api::v1::schedule_service_client::ScheduleServiceClient;
 use bellringer_api::v1::task_service_client::TaskServiceClient;
 use bellringer_api::v1::worker_service_client::WorkerServiceClient;
@@ -34,6 +35,10 @@ impl Caller {
 
     pub(crate) fn schedules(&self) -> ScheduleServiceClient<Connection> {
         ScheduleServiceClient::new(self.0.clone())
+    }
+
+    pub(crate) fn queues(&self) -> QueueServiceClient<Connection> {
+        QueueServiceClient::new(self.0.clone())
     }
 
     pub(crate) fn access(&self) -> AccessServiceClient<Connection> {

@@ -117,17 +117,22 @@ impl TestServer {
 
     /// The same, with settings of the environment.
     pub(crate) async fn start_with(settings: &[(&'static str, &'static str)]) -> Self {
-        let (url, clock) = (fresh_database().await, ManualClock::new(SystemClock.now()));
-        let replica = Replica::start(&url, Arc::new(clock.clone()), settings).await;
-        Self { url, clock, replica, settings: settings.to_vec() }
+        Self::start_at_with(SystemClock.now(), settings).await
     }
 
     /// The same, at a time.
     pub(crate) async fn start_at(time: Timestamp) -> Self {
-        let url = fresh_database().await;
-        let clock = ManualClock::new(time);
-        let replica = Replica::start(&url, Arc::new(clock.clone()), &[]).await;
-        Self { url, clock, replica, settings: Vec::new() }
+        Self::start_at_with(time, &[]).await
+    }
+
+    /// The same, with settings of the environment.
+    pub(crate) async fn start_at_with(
+        time: Timestamp,
+        settings: &[(&'static str, &'static str)],
+    ) -> Self {
+        let (url, clock) = (fresh_database().await, ManualClock::new(time));
+        let replica = Replica::start(&url, Arc::new(clock.clone()), settings).await;
+        Self { url, clock, replica, settings: settings.to_vec() }
     }
 
     /// A replica that sends traces to a collector.
