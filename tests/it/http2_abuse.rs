@@ -1,6 +1,10 @@
 //! HTTP/2 used against a running server, frame by frame. Each abuse has to end with its own connection;
 //! other clients are not to notice, and memory is not to grow.
+//!
+//! `BELLRINGER_TEST_PROGRAM` names another build of the server to do this to, for example `target/release/bellringer`,
+//! for times that mean something.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,7 +19,7 @@ use tonic::transport::Channel;
 
 use crate::support::make::task;
 use crate::support::postgres::fresh_database;
-use crate::support::process::{Process, address, free_port, serve};
+use crate::support::process::{Process, address, free_port, program, serve_with};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const DATA: u8 = 0;
@@ -314,7 +318,9 @@ async fn g_21_abuses_of_http2_end_with_their_connection_and_nobody_else_notices(
         ("BELLRINGER__SERVER__KEEPALIVE_INTERVAL", "1s"),
         ("BELLRINGER__SERVER__KEEPALIVE_TIMEOUT", "1s"),
     ];
-    let server = serve(&fresh_database().await, port, &settings).await;
+    let named = std::env::var_os("BELLRINGER_TEST_PROGRAM").map(PathBuf::from);
+    let program = named.unwrap_or_else(|| program("bellringer"));
+    let server = serve_with(&program, &fresh_database().await, port, &settings).await;
     let channel = Channel::from_shared(address(port)).unwrap().connect().await.unwrap();
     let mut tasks = TaskServiceClient::new(channel);
     let request = pb::SubmitRequest { task: Some(task()), ..Default::default() };
