@@ -148,6 +148,51 @@ async fn a_new_certificate_counts_for_new_connections_while_a_hundred_streams_st
 }
 
 #[tokio::test]
+async fn g_19_connections_whose_certificate_the_new_authority_did_not_sign_are_asked_to_end() {
+    let servers = Authority::new("servers");
+    let (before, after) = (Authority::new("before"), Authority::new("after"));
+    let own = servers.server();
+    let both = before.pem() + &after.pem();
+    let mut secret = Secret::new(&[pair(&own).as_slice(), &[("ca.crt", &both)]].concat());
+    let ca = secret.path("ca.crt");
+    let app = start(&secret, &[("tls__client_ca_file", ca.as_str())]).await.unwrap();
+    let address = app.local_addr();
+    let mut watches = Vec::new();
+    for authority in [&before, &after] {
+        let channel = connect(address, &servers, Some(&authority.client())).await.unwrap();
+        let filter = Some(pb::TaskFilter::default());
+        let request = pb::WatchTasksRequest { filter, ..Default::default() };
+        let mut tasks = TaskServiceClient::new(channel);
+        let watch = tasks.watch(request).await.unwrap().into_inner();
+        watches.push((tasks, watch));
+    }
+    let new = after.pem();
+    secret.replace(&[pair(&own).as_slice(), &[("ca.crt", &new)]].concat());
+
+    let (_old, mut ends) = watches.remove(0);
+    let ended = async {
+        loop {
+            match ends.message().await {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("the watch ended without a reason"),
+                Err(status) => return status,
+            }
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(20), ended).await.expect("an end");
+    assert_eq!(ended.code(), tonic::Code::Unavailable, "{ended:?}");
+    assert!(!serves(connect(address, &servers, Some(&before.client())).await).await);
+    // Who is still vouched for notices nothing.
+    let (mut tasks, mut stays) = watches.remove(0);
+    let submit = pb::SubmitRequest { task: Some(task()), ..Default::default() };
+    tasks.submit(submit).await.unwrap();
+    let told = async {
+        while stays.message().await.unwrap().expect("the watch goes on").task.is_none() {}
+    };
+    tokio::time::timeout(Duration::from_secs(20), told).await.expect("news");
+}
+
+#[tokio::test]
 async fn a_new_certificate_that_cannot_be_used_leaves_the_old_one_in_use() {
     let (authority, other) = (Authority::new("one"), Authority::new("two"));
     let (good, another) = (authority.server(), other.server());

@@ -1,5 +1,6 @@
 //! The server's certificate, and whose clients' certificates it takes: read from files, and again
-//! when these change. Streams that are open stay as they are; new connections get the new ones.
+//! when these change. New connections get the new ones. Streams that are open stay as they are, unless their client's
+//! certificate is no longer taken: then the connection is asked to end.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,8 +8,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::NoServerSessionStorage;
+use rustls::server::danger::ClientCertVerifier as _;
 use rustls::{RootCertStore, ServerConfig};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
@@ -38,7 +40,26 @@ pub struct Files {
 }
 
 /// What new connections are served with.
-pub type Serving = watch::Receiver<Arc<ServerConfig>>;
+pub type Serving = watch::Receiver<Arc<Current>>;
+
+/// What the files make.
+#[derive(Debug)]
+pub struct Current {
+    /// For handshakes.
+    pub(super) config: Arc<ServerConfig>,
+    /// Asked about clients' certificates in handshakes, and again when the files have changed.
+    clients: Option<Arc<ClientVerifier>>,
+}
+
+impl Current {
+    /// Whether a client with this certificate, and what stands between it and its authority, would be let in now.
+    pub(super) fn takes(&self, chain: &[CertificateDer<'_>]) -> bool {
+        let (Some(clients), Some((own, between))) = (&self.clients, chain.split_first()) else {
+            return true;
+        };
+        clients.verify_client_cert(own, between, UnixTime::now()).is_ok()
+    }
+}
 
 /// Looks after the files.
 #[derive(Debug)]
@@ -46,7 +67,7 @@ pub struct Certificates {
     files: Files,
     /// What was in the files at the last look, whether it could be used or not.
     seen: [u8; 32],
-    serving: watch::Sender<Arc<ServerConfig>>,
+    serving: watch::Sender<Arc<Current>>,
     counters: Arc<Connections>,
 }
 
@@ -117,9 +138,7 @@ impl Certificates {
     }
 
     /// What the files make, if they are not as they were.
-    async fn read_changed(
-        &self,
-    ) -> anyhow::Result<Option<([u8; 32], anyhow::Result<ServerConfig>)>> {
+    async fn read_changed(&self) -> anyhow::Result<Option<([u8; 32], anyhow::Result<Current>)>> {
         let contents = read(&self.files).await?;
         let digest = contents.digest();
         Ok((digest != self.seen).then(|| (digest, contents.config(&self.files))))
@@ -162,7 +181,7 @@ impl Contents {
     }
 
     /// What to serve with. No error shows anything of the key.
-    fn config(&self, files: &Files) -> anyhow::Result<ServerConfig> {
+    fn config(&self, files: &Files) -> anyhow::Result<Current> {
         let shown = files.cert.display();
         let chain = certificates(&self.cert)
             .with_context(|| format!("tls.cert_file: {shown} holds no certificate as PEM"))?;
@@ -177,6 +196,7 @@ impl Contents {
         };
         let builder =
             ServerConfig::builder_with_provider(provider).with_protocol_versions(versions)?;
+        let mut clients = None;
         let builder = match (&self.client_ca, &files.client_ca) {
             (Some(text), Some(path)) => {
                 let wrong = || format!("tls.client_ca_file: {}", path.display());
@@ -186,6 +206,7 @@ impl Contents {
                 }
                 let verifier =
                     ClientVerifier::new(roots, files.client_optional).with_context(wrong)?;
+                clients = Some(verifier.clone());
                 builder.with_client_cert_verifier(verifier)
             }
             _ => builder.with_no_client_auth(),
@@ -199,7 +220,7 @@ impl Contents {
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
         }
-        Ok(config)
+        Ok(Current { config: Arc::new(config), clients })
     }
 }
 

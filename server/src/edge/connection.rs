@@ -11,6 +11,7 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -22,7 +23,7 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::{Service, ServiceExt as _};
 
 use super::opening::Listened;
-use super::{ClientCertificate, Peer, Settings, Source};
+use super::{ClientCertificate, Peer, Serving, Settings, Source};
 use crate::metrics::Connections;
 use crate::places::Place;
 
@@ -63,11 +64,13 @@ impl Connection {
         socket.set_nodelay(true).ok();
         let closing = CancellationToken::new();
         let peer = |certificate| Peer { address, closing: closing.clone(), certificate };
-        let life = Life { settings: &settings, opened_by, closing: &closing, stop };
+        let shown = None;
+        let mut life = Life { settings: &settings, opened_by, closing: &closing, stop, shown };
         let Some(tls) = &settings.tls else {
             return life.serve(socket, peer(None), service).await;
         };
-        let acceptor = TlsAcceptor::from(tls.borrow().clone());
+        let mut tls = tls.clone();
+        let acceptor = TlsAcceptor::from(tls.borrow_and_update().config.clone());
         let shaking = async {
             let _turn = handshakes.acquire().await.map_err(std::io::Error::other)?;
             acceptor.accept(socket).await
@@ -88,6 +91,8 @@ impl Connection {
         };
         let chain = stream.get_ref().1.peer_certificates();
         let own = chain.and_then(|chain| chain.first());
+        life.shown =
+            chain.map(|chain| (tls, chain.iter().map(|one| one.clone().into_owned()).collect()));
         let certificate = own.map(|own| Arc::new(ClientCertificate::read(own)));
         life.serve(stream, peer(certificate), service).await;
     }
@@ -99,6 +104,8 @@ struct Life<'a> {
     opened_by: Instant,
     closing: &'a CancellationToken,
     stop: CancellationToken,
+    /// The certificates that the client has shown, and what they are taken by.
+    shown: Option<(Serving, Vec<CertificateDer<'static>>)>,
 }
 
 impl Life<'_> {
@@ -127,6 +134,7 @@ impl Life<'_> {
         let mut opening = pin!(tokio::time::sleep_until(self.opened_by));
         let mut aging = pin!(tokio::time::sleep(about(settings.age)));
         let mut ending = pin!(tokio::time::sleep(Duration::MAX));
+        let mut distrusted = pin!(distrusted(self.shown));
         let (mut is_open, mut is_closing, mut is_stopping) = (false, false, false);
         loop {
             tokio::select! {
@@ -146,7 +154,14 @@ impl Life<'_> {
                         return tracing::debug!(%address, "a connection does not speak HTTP/2");
                     }
                 }
-                () = &mut aging, if !is_closing => {
+                () = async {
+                    tokio::select! {
+                        () = &mut aging => {}
+                        () = &mut distrusted => {
+                            tracing::debug!(%address, "the client's certificate is no longer taken");
+                        }
+                    }
+                }, if !is_closing => {
                     is_closing = true;
                     self.closing.cancel();
                     connection.as_mut().graceful_shutdown();
@@ -163,6 +178,18 @@ impl Life<'_> {
             }
         }
     }
+}
+
+/// Comes when the files of TLS have changed so that what the client has shown would not be taken any more.
+async fn distrusted(shown: Option<(Serving, Vec<CertificateDer<'static>>)>) {
+    if let Some((mut tls, chain)) = shown {
+        while tls.changed().await.is_ok() {
+            if !tls.borrow_and_update().takes(&chain) {
+                return;
+            }
+        }
+    }
+    std::future::pending::<()>().await;
 }
 
 fn http(settings: &Settings) -> http2::Builder<TokioExecutor> {
