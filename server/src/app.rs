@@ -19,7 +19,7 @@ use crate::metrics::{self, Metrics};
 use crate::rpc;
 use crate::store::{self, Store};
 use crate::supervise::Stage;
-use crate::telemetry::{self, Tracer};
+use crate::telemetry::{self, Reports, SentrySettings, Tracer};
 
 /// A running server.
 #[derive(Debug)]
@@ -253,6 +253,17 @@ fn replica_name(config: &Config, address: SocketAddr) -> String {
         }
         name => name.to_owned(),
     }
+}
+
+/// Where errors of this process are reported, if anywhere.
+///
+/// # Errors
+/// If the DSN cannot be read, or is none.
+pub fn reports(config: &Config) -> anyhow::Result<Option<Reports>> {
+    let Some(dsn) = config.sentry_dsn()? else { return Ok(None) };
+    let environment = config.telemetry.sentry_environment.clone();
+    let replica = replica_name(config, config.server.listen);
+    Reports::start(&SentrySettings { dsn, environment, replica }).map(Some)
 }
 
 fn tracer(config: &Config, address: SocketAddr) -> anyhow::Result<Tracer> {

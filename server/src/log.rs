@@ -1,28 +1,47 @@
-//! The log: one line for each event, to standard error, for people or as JSON.
+//! The log: one line for each event, to standard error, for people or as JSON. Panics are events as well.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal as _, Write};
+use std::panic::PanicHookInfo;
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::config::{Log, LogFormat};
+use crate::telemetry::Reports;
 
-/// Starts the log of this process.
+/// Starts the log of this process; errors are reported as well, if that is wanted.
 ///
 /// # Errors
 /// If the level is not one, or there is a log already.
-pub fn start(settings: &Log) -> anyhow::Result<()> {
+pub fn start(settings: &Log, reports: Option<&Reports>) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&settings.level)
         .map_err(|error| anyhow::anyhow!("log.level: {error}"))?;
     let has_colours = io::stderr().is_terminal();
     let writer = OneLine { inner: io::stderr, has_colours };
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
-    let log = log.with_ansi(has_colours);
-    match settings.format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().try_init(),
-    }
-    .map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(has_colours);
+    let lines = match settings.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
+    };
+    let log = tracing_subscriber::registry().with(filter).with(lines);
+    log.with(reports.map(Reports::layer))
+        .try_init()
+        .map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))?;
+    std::panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+/// Where and why; by which calls and stack, if that is known. What becomes of the panic is said by whoever
+/// catches it.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    let why = panic.payload_as_str().unwrap_or("not a text");
+    let stack = Backtrace::capture();
+    let stack = (stack.status() == BacktraceStatus::Captured).then(|| stack.to_string());
+    tracing::error!(place, panic = why, stack, "the program panicked");
 }
 
 /// Makes of each event one line: what somebody else wrote into a value must not look like an event of

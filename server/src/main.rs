@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use bellringer_server::cli::{Cli, Command, Source, write_manual};
 use bellringer_server::config::Config;
+use bellringer_server::telemetry::Reports;
 use bellringer_server::{access, app, dev, keys, log};
 use clap::Parser as _;
 use tokio::task::JoinSet;
@@ -62,7 +63,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Permissions => println!("{}", access::permission::table()),
         Command::Keys { command } => keys::run(command).await?,
         Command::Migrate(source) => {
-            let config = start(&source)?;
+            let (config, _reports) = start(&source)?;
             let applied = app::migrate(&config).await?;
             for name in &applied {
                 println!("applied {name}");
@@ -72,13 +73,13 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             }
         }
         Command::Serve(source) => {
-            let config = start(&source)?;
+            let (config, _reports) = start(&source)?;
             let stop = app::stop_signal(&mut signals, Some(config.server.shutdown_grace))?;
             let app = app::App::start(&config).await?;
             app.run_until(stop.cancelled_owned()).await?;
         }
         Command::Dev(options) => {
-            start(&Source { database_url: None, ..options.source.clone() })?;
+            let (_, _reports) = start(&Source { database_url: None, ..options.source.clone() })?;
             let stop = app::stop_signal(&mut signals, None)?;
             dev::run(options, stop).await?;
         }
@@ -86,12 +87,16 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads the settings and starts the log.
-fn start(source: &Source) -> anyhow::Result<Config> {
+/// Reads the settings and starts the log. What is to be reported is sent when the second is dropped, at the latest.
+fn start(source: &Source) -> anyhow::Result<(Config, Option<Reports>)> {
     let config = source.load()?;
-    log::start(&config.log)?;
+    let reports = app::reports(&config)?;
+    log::start(&config.log, reports.as_ref())?;
+    if reports.is_some() {
+        tracing::info!("reporting errors to Sentry");
+    }
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    Ok(config)
+    Ok((config, reports))
 }

@@ -17,18 +17,18 @@ use crate::support::postgres::fresh_database;
 use crate::support::process::{Process, address, eventually, free_port, health, program};
 
 /// Stands in everything that is secret, or nobody's business but the caller's.
-const CANARY: &str = "cAnArY-4711";
-const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+pub(crate) const CANARY: &str = "cAnArY-4711";
+pub(crate) const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// `bellringer serve`, with a log of JSON in a file.
-struct Logged {
+pub(crate) struct Logged {
     process: Process,
     channel: Channel,
     folder: tempfile::TempDir,
 }
 
 impl Logged {
-    async fn start(database: &str, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(database: &str, settings: &[(&str, &str)]) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let process = Process::start(
@@ -51,7 +51,7 @@ impl Logged {
     }
 
     /// Stops the server and answers with the lines of its log.
-    async fn stop(mut self) -> (String, Vec<Value>) {
+    pub(crate) async fn stop(mut self) -> (String, Vec<Value>) {
         self.process.signal(rustix::process::Signal::TERM);
         assert_eq!(self.process.exit_code().await, Some(0));
         let text = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
@@ -62,7 +62,7 @@ impl Logged {
         (text, lines)
     }
 
-    fn tasks(&self) -> TaskServiceClient<Channel> {
+    pub(crate) fn tasks(&self) -> TaskServiceClient<Channel> {
         TaskServiceClient::new(self.channel.clone())
     }
 
@@ -72,7 +72,7 @@ impl Logged {
 }
 
 /// A call as a program makes it that takes part in traces and has a token.
-fn call<T>(message: T) -> Request<T> {
+pub(crate) fn call<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
     let metadata = request.metadata_mut();
     metadata.insert("authorization", format!("Bearer {CANARY}").parse().unwrap());
@@ -81,11 +81,11 @@ fn call<T>(message: T) -> Request<T> {
     request
 }
 
-fn submission(task: pb::TaskSpec, key: &str) -> pb::SubmitRequest {
+pub(crate) fn submission(task: pb::TaskSpec, key: &str) -> pb::SubmitRequest {
     pb::SubmitRequest { task: Some(task), idempotency_key: key.to_owned(), ..Default::default() }
 }
 
-fn log_id(status: &Status) -> String {
+pub(crate) fn log_id(status: &Status) -> String {
     status.get_details_error_info().unwrap().metadata["log_id"].clone()
 }
 

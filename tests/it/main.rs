@@ -40,6 +40,7 @@ mod rolling;
 mod schedule_guards;
 mod schedules;
 mod sealed_tokens;
+mod sentry;
 mod sql_statements;
 mod statistics;
 mod stopping;

@@ -70,6 +70,8 @@
       "server.health_listen" "health.port"
       "server.metrics_listen" "metrics.port"
       "server.shutdown_grace" "shutdown.graceSeconds"
+      "telemetry.sentry_dsn" "sentry.existingSecret"
+      "telemetry.sentry_dsn_file" "sentry.existingSecret"
       "store.url" "database"
       "store.url_file" "database"
       "store.direct_url" "database"

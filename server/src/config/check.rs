@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Config;
 use super::units::duration_text;
+use crate::telemetry::check_dsn;
 
 /// Largest payload that fits into a message beside everything else.
 const LARGEST_PAYLOAD: usize = 3 << 20;
@@ -145,6 +146,12 @@ impl Config {
                     .to_owned(),
             );
         }
+        let dsn = self.telemetry.sentry_dsn.expose_secret();
+        if !dsn.is_empty()
+            && let Err(why) = check_dsn(dsn)
+        {
+            problems.push(format!("telemetry.sentry_dsn: {why}"));
+        }
         if let Err(error) = EnvFilter::try_new(&self.log.level) {
             problems.push(format!(
                 "log.level: must be error, warn, info, debug, trace or a list of target=level, \
@@ -161,6 +168,12 @@ impl Config {
         self.auth.warn(listen, &mut warnings);
         if !self.store.url.expose_secret().is_empty() && !self.store.url_file.is_empty() {
             warnings.push("store.url_file: not used, since store.url is set".to_owned());
+        }
+        let telemetry = &self.telemetry;
+        if !telemetry.sentry_dsn.expose_secret().is_empty() && !telemetry.sentry_dsn_file.is_empty()
+        {
+            let why = "not used, since telemetry.sentry_dsn is set";
+            warnings.push(format!("telemetry.sentry_dsn_file: {why}"));
         }
         warnings
     }
@@ -252,7 +265,12 @@ mod tests {
         assert_eq!(redacted("postgres://u:se@cret@h/d"), "postgres://u:[redacted]@h/d");
         assert_eq!(redacted("postgres://h/d?password=x"), "postgres://h/d?[redacted]");
         assert_eq!(redacted("postgres://u:se?cr@et@h/d?a=b"), "postgres://u:[redacted]@h/d?a=b");
-        let config = load(&[("BELLRINGER_DATABASE_URL", "postgres://u:canary@h/d")]).unwrap();
+        let config = load(&[
+            ("BELLRINGER_DATABASE_URL", "postgres://u:canary@h/d"),
+            ("SENTRY_DSN", "https://canary@errors.example.org/1"),
+        ]);
+        let config = config.unwrap();
         assert!(!format!("{config} {config:?}").contains("canary"));
+        assert!(config.to_string().contains("sentry_dsn = \"[redacted]\""));
     }
 }

@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::telemetry::Sampler;
+use crate::telemetry::{Sampler, check_dsn};
 pub use auth::{Auth, Mechanism, Reflection, Require, check_url, url_host};
 pub use rates::{RateLimit, Rates};
 use units::{duration_text, read_address, read_duration, read_size};
@@ -237,6 +237,9 @@ pub struct Telemetry {
     pub ratio: f64,
     #[serde(deserialize_with = "read_duration")]
     pub link_after: Duration,
+    pub sentry_dsn: SecretString,
+    pub sentry_dsn_file: String,
+    pub sentry_environment: String,
 }
 
 /// How the log is written.
@@ -336,6 +339,27 @@ impl Config {
         let text = std::fs::read_to_string(&self.store.url_file)
             .map_err(|error| anyhow::anyhow!("cannot read {}: {error}", self.store.url_file))?;
         Ok(text.trim().to_owned())
+    }
+
+    /// Where errors are reported, if anywhere: from `telemetry.sentry_dsn` or the file that
+    /// `telemetry.sentry_dsn_file` names.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or has no DSN.
+    pub fn sentry_dsn(&self) -> anyhow::Result<Option<SecretString>> {
+        let (dsn, file) = (&self.telemetry.sentry_dsn, &self.telemetry.sentry_dsn_file);
+        if !dsn.expose_secret().is_empty() {
+            return Ok(Some(dsn.clone()));
+        }
+        if file.is_empty() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            anyhow::anyhow!("telemetry.sentry_dsn_file: cannot read {file}: {error}")
+        })?;
+        let dsn = text.trim();
+        check_dsn(dsn).map_err(|why| anyhow::anyhow!("telemetry.sentry_dsn_file: {file} {why}"))?;
+        Ok(Some(dsn.into()))
     }
 
     /// Where the leader connects: the database without a pooler between.
@@ -538,7 +562,12 @@ impl fmt::Display for Config {
         writeln!(f, "endpoint = {:?}", redacted(&telemetry.endpoint))?;
         writeln!(f, "sampler = {:?}", telemetry.sampler.name())?;
         writeln!(f, "ratio = {:?}", telemetry.ratio)?;
-        writeln!(f, "link_after = {}", d(&telemetry.link_after))
+        writeln!(f, "link_after = {}", d(&telemetry.link_after))?;
+        // Its key stands where a URL has the user.
+        let has_dsn = !telemetry.sentry_dsn.expose_secret().is_empty();
+        writeln!(f, "sentry_dsn = {:?}", if has_dsn { "[redacted]" } else { "" })?;
+        writeln!(f, "sentry_dsn_file = {:?}", telemetry.sentry_dsn_file)?;
+        writeln!(f, "sentry_environment = {:?}", telemetry.sentry_environment)
     }
 }
 

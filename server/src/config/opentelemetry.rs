@@ -1,5 +1,5 @@
-//! What OpenTelemetry's own variables say of our settings. They are stronger than the file, and weaker
-//! than `BELLRINGER__TELEMETRY__…`. What they say of the exporter itself is read by the exporter.
+//! What OpenTelemetry's and Sentry's own variables say of our settings. They are stronger than the file, and
+//! weaker than `BELLRINGER__TELEMETRY__…`. What they say of the exporter itself is read by the exporter.
 
 use toml::{Table, Value};
 
@@ -36,6 +36,12 @@ pub(super) fn overlay(
             }
         }
     }
+    for (name, key) in [("SENTRY_DSN", "sentry_dsn"), ("SENTRY_ENVIRONMENT", "sentry_environment")]
+    {
+        if let Some(value) = variable(name) {
+            set(tree, "telemetry", key, Value::String(value.to_owned()));
+        }
+    }
     let is_disabled =
         variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
     if is_disabled || variable("OTEL_TRACES_EXPORTER") == Some("none") {
@@ -45,6 +51,8 @@ pub(super) fn overlay(
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::super::{Config, Flags};
 
     fn load(environment: &[(&str, &str)]) -> Result<Config, String> {
@@ -65,6 +73,12 @@ mod tests {
         assert_eq!(telemetry.endpoint, "http://one:4317");
         assert_eq!((telemetry.sampler.name(), telemetry.ratio), ("traceidratio", 0.25));
 
+        let sentry = [("SENTRY_DSN", "https://k@h/1"), ("SENTRY_ENVIRONMENT", "staging")];
+        let config = load(&sentry).unwrap();
+        assert_eq!(config.sentry_dsn().unwrap().unwrap().expose_secret(), "https://k@h/1");
+        assert_eq!(config.telemetry.sentry_environment, "staging");
+        assert!(load(&[("SENTRY_DSN", "")]).unwrap().sentry_dsn().unwrap().is_none());
+
         let ours = [
             ("BELLRINGER__TELEMETRY__ENDPOINT", "https://two:4317"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://one:4317"),
@@ -81,6 +95,11 @@ mod tests {
             ("OTEL_TRACES_SAMPLER", "sometimes", "telemetry.sampler: unknown variant `sometimes`"),
             ("OTEL_TRACES_SAMPLER_ARG", "half", "OTEL_TRACES_SAMPLER_ARG: must be 0 to 1"),
             ("OTEL_TRACES_SAMPLER_ARG", "2", "telemetry.ratio: must be 0 to 1"),
+            (
+                "SENTRY_DSN",
+                "https://errors.example.org/1",
+                "telemetry.sentry_dsn: must be https://KEY@",
+            ),
             (
                 "OTEL_EXPORTER_OTLP_ENDPOINT",
                 "collector:4317",

@@ -1,15 +1,18 @@
 //! Traces for an OpenTelemetry collector. Spans are made where the facts are, already over, with ids
 //! and times that are known: nothing is held open, and a trace that is not recorded costs nothing.
+//! And errors for Sentry, which are taken from the log.
 
 mod context;
 #[cfg(feature = "otel")]
 mod otlp;
+mod sentry;
 mod span;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use context::TraceContext;
+pub use sentry::{ErrorLayer, Reports, SentrySettings, check_dsn};
 pub use span::{Kind, Span, Value};
 
 /// Which traces are recorded; the names are OpenTelemetry's.

@@ -4,6 +4,7 @@
 pub(crate) mod access;
 pub(crate) mod collector;
 pub(crate) mod guards;
+pub(crate) mod ingest;
 pub(crate) mod make;
 pub(crate) mod postgres;
 pub(crate) mod process;
