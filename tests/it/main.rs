@@ -33,6 +33,7 @@ mod pooler;
 mod process;
 mod queues;
 mod rates;
+mod rebalancing;
 mod retention;
 mod retry;
 mod roles;
