@@ -22,7 +22,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic_types::StatusExt as _;
 
 use crate::hostile::{base, call};
-use crate::support::access::add_key;
+use crate::support::access::{add_key, end_of};
 use crate::support::make::task;
 use crate::support::postgres::fresh_database;
 use crate::support::server::config;
@@ -288,13 +288,7 @@ async fn g_19_with_its_certificate_a_connection_expires_and_so_do_its_streams() 
         ..Default::default()
     };
     let mut events = viewer.tasks().watch(watch).await.unwrap().into_inner();
-    let ended = loop {
-        match events.message().await {
-            Ok(Some(_)) => {}
-            Ok(None) => panic!("the watch ended without a reason"),
-            Err(status) => break status,
-        }
-    };
+    let ended = end_of(&mut events).await;
     assert_eq!(reason(&ended), "UNAUTHENTICATED");
     assert!(SystemClock.now().as_second() >= end, "it ended early");
     // The connection is as it was.

@@ -10,6 +10,7 @@ use rcgen::ExtendedKeyUsagePurpose;
 use tokio::task::JoinSet;
 use tonic::transport::Channel;
 
+use crate::support::access::end_of;
 use crate::support::make::task;
 use crate::support::postgres::fresh_database;
 use crate::support::process::eventually;
@@ -170,16 +171,8 @@ async fn g_19_connections_whose_certificate_the_new_authority_did_not_sign_are_a
     secret.replace(&[pair(&own).as_slice(), &[("ca.crt", &new)]].concat());
 
     let (_old, mut ends) = watches.remove(0);
-    let ended = async {
-        loop {
-            match ends.message().await {
-                Ok(Some(_)) => {}
-                Ok(None) => panic!("the watch ended without a reason"),
-                Err(status) => return status,
-            }
-        }
-    };
-    let ended = tokio::time::timeout(Duration::from_secs(20), ended).await.expect("an end");
+    let ended =
+        tokio::time::timeout(Duration::from_secs(20), end_of(&mut ends)).await.expect("an end");
     assert_eq!(ended.code(), tonic::Code::Unavailable, "{ended:?}");
     assert!(!serves(connect(address, &servers, Some(&before.client())).await).await);
     // Who is still vouched for notices nothing.

@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::support::access::end_of;
 use crate::support::make::task;
 use crate::support::{Caller, TestServer, reason};
 
@@ -92,13 +93,7 @@ async fn g_19_a_token_lets_in_where_its_claims_say_until_it_expires_and_so_do_st
     };
     let mut events = ada.tasks().watch(watch).await.unwrap().into_inner();
 
-    let ended = loop {
-        match events.message().await {
-            Ok(Some(_)) => {}
-            Ok(None) => panic!("the watch ended without a reason"),
-            Err(status) => break status,
-        }
-    };
+    let ended = end_of(&mut events).await;
     assert_eq!(reason(&ended), "UNAUTHENTICATED");
     assert_eq!(reason(&submit(&ada, "acme").await.unwrap_err()), "UNAUTHENTICATED");
 

@@ -9,6 +9,7 @@ use bellringer_client::{Connection, Credentials};
 use bellringer_server::access::NewKey;
 use sqlx::Connection as _;
 use tonic::service::interceptor::InterceptedService;
+use tonic::{Status, Streaming};
 
 use super::{Replica, TestServer};
 
@@ -43,6 +44,17 @@ impl Caller {
 
     pub(crate) fn access(&self) -> AccessServiceClient<Connection> {
         AccessServiceClient::new(self.0.clone())
+    }
+}
+
+/// Reads a stream until the server ends it; with what.
+pub(crate) async fn end_of<T>(stream: &mut Streaming<T>) -> Status {
+    loop {
+        match stream.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("the stream ended without a reason"),
+            Err(status) => return status,
+        }
     }
 }
 
