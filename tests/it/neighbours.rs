@@ -187,10 +187,10 @@ impl Eyes {
             else {
                 continue;
             };
-            // What has ended may be told twice. That it may be run can be passed over when it is run at once.
-            let is_news =
-                self.revisions.insert(task.id.clone(), task.revision) != Some(task.revision);
-            if is_news && task.state() != pb::TaskState::Ready {
+            let before = self.revisions.insert(task.id.clone(), task.revision);
+            assert!(before.is_none_or(|before| before < task.revision), "told twice: {task:?}");
+            // That it may be run can be passed over when it is run at once.
+            if task.state() != pb::TaskState::Ready {
                 let told = format!("{:?} {}", task.state(), task.attempt);
                 self.seen.entry(name(&task, self.start)).or_default().push(told);
             }

@@ -112,18 +112,56 @@ async fn g_16_a_change_that_nobody_told_of_is_found() {
     by_id.snapshot().await;
     by_filter.snapshot().await;
 
-    // As another replica whose hints are lost would do it.
-    sqlx::query(
-        "with gone as (delete from ready returning id, namespace, lane)
-         insert into result (id, namespace, lane, state, attempt, tries, finished_at)
-         select id, namespace, lane, 7, 0, 0, now() from gone",
-    )
-    .execute(&mut test.database().await)
-    .await
-    .unwrap();
+    end_unseen(&test, &id).await;
 
     by_id.until(&id, pb::TaskState::Cancelled).await;
     by_filter.until(&id, pb::TaskState::Cancelled).await;
+}
+
+/// Cancels a task as another replica whose hints are lost would do it.
+async fn end_unseen(test: &TestServer, id: &str) {
+    sqlx::query(
+        "with gone as (delete from ready where id = $1::uuid returning id, namespace, lane)
+         insert into result (id, namespace, lane, state, attempt, tries, finished_at)
+         select id, namespace, lane, 7, 0, 0, now() from gone",
+    )
+    .bind(id)
+    .execute(&mut test.database().await)
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn g_16_an_end_is_told_once_however_often_and_late_others_hint_at_it() {
+    let test = TestServer::start().await;
+    let filter = pb::TaskFilter { kind: "work".to_owned(), ..Default::default() };
+    let request = pb::WatchTasksRequest { filter: Some(filter), ..Default::default() };
+    let mut watch = Watching::begin(&test.replica, request).await;
+    watch.snapshot().await;
+    let first = test.submit(task()).await;
+    end_unseen(&test, &first).await;
+    watch.until(&first, pb::TaskState::Cancelled).await;
+
+    // Each of them is found by a look of its own, so that the first is long past.
+    for _ in 0..3 {
+        let next = test.submit(task()).await;
+        end_unseen(&test, &next).await;
+        watch.until(&next, pb::TaskState::Cancelled).await;
+        sqlx::query(
+            "select pg_notify('bellringer', json_build_object('r', gen_random_uuid(),
+                 't', json_build_array(json_build_array(id, lane)))::text)
+             from result where id = $1::uuid",
+        )
+        .bind(&first)
+        .execute(&mut test.database().await)
+        .await
+        .unwrap();
+    }
+
+    let last = test.submit(task()).await;
+    end_unseen(&test, &last).await;
+    // Each message was checked to be news.
+    watch.until(&last, pb::TaskState::Cancelled).await;
 }
 
 #[tokio::test]

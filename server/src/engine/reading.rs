@@ -1,5 +1,6 @@
 //! Tasks as people see them: rows with the names of their lanes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -98,14 +99,14 @@ impl Reading {
         self.dress(namespace, rows, query.view).await
     }
 
-    /// Ids of tasks that came to their end at or after `horizon` and may match a watch: at most one
-    /// more than `most`.
+    /// Tasks that came to their end at or after `horizon` and may match a watch, with the transactions in
+    /// which they did: at most one more than `most`.
     pub async fn journal(
         &self,
         watcher: &Watcher,
         horizon: i64,
         most: usize,
-    ) -> Result<Vec<TaskId>, Error> {
+    ) -> Result<HashMap<TaskId, i64>, Error> {
         let lanes = match watcher.filter() {
             Some(filter) => self.lanes(watcher.namespace, filter).await?,
             None => None,
@@ -113,7 +114,7 @@ impl Reading {
         let limit = i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX);
         let found =
             self.store.journal(Some(watcher.namespace), horizon, lanes.as_deref(), limit).await?;
-        Ok(found.into_iter().map(|(id, _)| id).collect())
+        Ok(found.into_iter().map(|row| (row.id, row.ended)).collect())
     }
 
     /// Whether a task matches a watch.
@@ -151,7 +152,7 @@ impl Reading {
                     rows.iter().filter(|row| row.attempt > 0).map(|row| row.id).collect();
                 self.store.attempts(namespace, &tried).await?
             }
-            View::Basic => std::collections::HashMap::new(),
+            View::Basic => HashMap::new(),
         };
         let mut tasks = Vec::with_capacity(rows.len());
         for row in rows {

@@ -4,7 +4,7 @@
 //! the hub's own look at the database. The hub reads the tasks that somebody watches, many at once,
 //! and offers them to the watchers: what is sent is always what the database says.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::Error;
 use super::reading::Reading;
 use super::watch_index::{Wanted, WatchIndex};
-use super::watcher::{Event, Watcher};
+use super::watcher::{News, Watcher};
 use crate::domain::{
     Filter, ListQuery, Namespace, Selection, Task, TaskId, TaskState, View, limits,
 };
@@ -78,7 +78,8 @@ impl Watch {
         let horizon = self.hub.lock().horizon.clone();
         let incarnation = horizon.map(|horizon| horizon.incarnation).unwrap_or_default();
         let issued_at = self.hub.reading.now().as_second();
-        super::resume_token::ResumeToken { incarnation, horizon: self.watcher.horizon(), issued_at }
+        let horizon = self.watcher.told_before();
+        super::resume_token::ResumeToken { incarnation, horizon, issued_at }
             .encode(&self.hub.seal, &self.watched)
     }
 }
@@ -197,15 +198,21 @@ impl WatchHub {
                 if let Some(missing) = ids.iter().find(|id| !tasks.iter().any(|t| t.id == **id)) {
                     return Err(Error::TaskNotFound(*missing));
                 }
-                watcher.set_snapshot(tasks, Event::Snapshot);
+                let news = tasks.into_iter().map(|task| News { task: Arc::new(task), ended: None });
+                watcher.set_snapshot(news, horizon.xid);
             }
             Selection::Filter(filter) => {
-                let mut tasks = self.unfinished(namespace, filter, view).await?;
-                if let Some(resume) = resume {
-                    tasks.extend(self.finished_since(&watcher, namespace, resume.horizon).await?);
+                let since = resume.map(|resume| resume.horizon);
+                let mut tasks = BTreeMap::new();
+                for task in self.unfinished(namespace, filter, view).await? {
+                    tasks.insert(task.id, News { task: Arc::new(task), ended: None });
                 }
-                tasks.sort_by_key(|task| task.id);
-                watcher.set_snapshot(tasks, Event::Snapshot);
+                if let Some(since) = since {
+                    for news in self.finished_since(&watcher, namespace, since).await? {
+                        tasks.insert(news.task.id, news);
+                    }
+                }
+                watcher.set_snapshot(tasks.into_values(), since.unwrap_or(horizon.xid));
             }
         }
         Ok(watch)
@@ -231,7 +238,8 @@ impl WatchHub {
             let page = self.reading.list(&query).await?;
             let is_last = page.len() < limits::BATCH;
             query.before = page.last().map(|task| task.id);
-            tasks.extend(page);
+            // What ended while it was read comes by the journal.
+            tasks.extend(page.into_iter().filter(|task| !task.state.is_final()));
             if is_last {
                 break;
             }
@@ -244,17 +252,23 @@ impl WatchHub {
         watcher: &Watcher,
         namespace: &Namespace,
         horizon: i64,
-    ) -> Result<Vec<Task>, Error> {
-        let ids = self.reading.journal(watcher, horizon, LARGEST_SNAPSHOT).await?;
-        if ids.len() > LARGEST_SNAPSHOT {
+    ) -> Result<Vec<News>, Error> {
+        let ended = self.reading.journal(watcher, horizon, LARGEST_SNAPSHOT).await?;
+        if ended.len() > LARGEST_SNAPSHOT {
             return Err(Error::Resync("too much has happened since"));
         }
-        let mut tasks = Vec::new();
+        let ids: Vec<TaskId> = ended.keys().copied().collect();
+        let mut news = Vec::new();
         for ids in ids.chunks(limits::BATCH) {
-            tasks.extend(self.reading.tasks(namespace, ids, watcher.view).await?);
+            let tasks = self.reading.tasks(namespace, ids, watcher.view).await?;
+            news.extend(
+                tasks
+                    .into_iter()
+                    .filter(|task| self.reading.matches(watcher, task))
+                    .map(|task| News { ended: ended.get(&task.id).copied(), task: Arc::new(task) }),
+            );
         }
-        tasks.retain(|task| self.reading.matches(watcher, task));
-        Ok(tasks)
+        Ok(news)
     }
 
     /// Reads what has changed and offers it, until stopped.
@@ -312,26 +326,33 @@ impl WatchHub {
 
     async fn publish_some(&self, ids: &[TaskId]) -> Result<(), Error> {
         let mut by_namespace: HashMap<(i32, View), Vec<TaskId>> = HashMap::new();
+        let mut ended = HashMap::new();
         for row in self.reading.store().revisions(ids).await? {
             let lane = self.reading.registry().peek(row.lane);
-            let wanted =
-                self.lock().index.wanted(row.namespace, row.id, row.revision, lane.as_deref());
+            let wanted = self.lock().index.wanted(&row, lane.as_deref());
             if let Wanted::Yes(view) = wanted {
                 by_namespace.entry((row.namespace, view)).or_default().push(row.id);
+                ended.extend(row.ended.map(|ended| (row.id, ended)));
             }
         }
         for ((namespace, view), ids) in by_namespace {
             for task in self.reading.tasks_of(namespace, &ids, view).await? {
-                self.offer(namespace, &Arc::new(task));
+                let ended = ended.get(&task.id).copied();
+                if task.state.is_final() && ended.is_none() {
+                    // It ended between the two looks; the next one tells in which transaction.
+                    self.lock().dirty.insert(task.id);
+                    continue;
+                }
+                self.offer(namespace, &News { task: Arc::new(task), ended });
             }
         }
         Ok(())
     }
 
-    fn offer(&self, namespace: i32, task: &Arc<Task>) {
-        let watchers = self.lock().index.of_task(namespace, task);
+    fn offer(&self, namespace: i32, news: &News) {
+        let watchers = self.lock().index.of_task(namespace, &news.task);
         for watcher in watchers {
-            if self.reading.matches(&watcher, task) && watcher.offer(task) {
+            if self.reading.matches(&watcher, &news.task) && watcher.offer(news) {
                 self.metrics.watches.slow.inc();
             }
         }
@@ -362,8 +383,7 @@ impl WatchHub {
             let watchers = self.lock();
             dirty.extend(rows.iter().filter_map(|row| {
                 let lane = self.reading.registry().peek(row.lane);
-                let wanted =
-                    watchers.index.wanted(row.namespace, row.id, row.revision, lane.as_deref());
+                let wanted = watchers.index.wanted(row, lane.as_deref());
                 (wanted != Wanted::No).then_some(row.id)
             }));
         }
@@ -372,7 +392,7 @@ impl WatchHub {
         self.publish().await?;
         let mut watchers = self.lock();
         for watcher in watchers.index.of_ids().chain(&filters) {
-            watcher.advance(horizon.xid, horizon.newest);
+            watcher.advance(horizon.xid);
         }
         watchers.horizon = Some(horizon);
         Ok(())
@@ -394,10 +414,10 @@ impl WatchHub {
             return Ok(Vec::new());
         }
         let watchers = self.lock();
-        let concerning = ended.into_iter().filter(|(task, lane)| {
-            watchers.index.concerns(*task, || self.reading.registry().peek(*lane))
+        let concerning = ended.into_iter().filter(|row| {
+            watchers.index.concerns(row.id, || self.reading.registry().peek(row.lane))
         });
-        Ok(concerning.map(|(task, _)| task).collect())
+        Ok(concerning.map(|row| row.id).collect())
     }
 
     fn add(&self, watcher: &Arc<Watcher>) {

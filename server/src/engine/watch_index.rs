@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::registry::Lane;
 use super::watcher::Watcher;
 use crate::domain::{Kind, QueueName, Selection, Task, TaskId, View};
+use crate::store::RevisionRow;
 
 /// In a group of more than this, nobody is asked whether he has seen a change before it is read.
 const MANY: usize = 32;
@@ -137,19 +138,13 @@ impl WatchIndex {
                 })
     }
 
-    /// How much of a task has to be read, which has come to this revision.
-    pub(super) fn wanted(
-        &self,
-        namespace: i32,
-        task: TaskId,
-        revision: i64,
-        lane: Option<&Lane>,
-    ) -> Wanted {
+    /// How much has to be read of a task that stands here.
+    pub(super) fn wanted(&self, row: &RevisionRow, lane: Option<&Lane>) -> Wanted {
         let lacks = |watcher: &&Arc<Watcher>| {
-            watcher.namespace == namespace && watcher.lacks(task, revision)
+            watcher.namespace == row.namespace && watcher.lacks(row.id, row.revision, row.ended)
         };
         let mut wanted = Wanted::No;
-        for watcher in self.by_id.get(&task).into_iter().flatten().filter(lacks) {
+        for watcher in self.by_id.get(&row.id).into_iter().flatten().filter(lacks) {
             match watcher.view {
                 View::Full => return Wanted::Yes(View::Full),
                 View::Basic => wanted = Wanted::Yes(View::Basic),
@@ -158,7 +153,7 @@ impl WatchIndex {
         let Some(lane) = lane else {
             return if self.has_filters() { Wanted::Yes(View::Full) } else { wanted };
         };
-        for group in self.groups(namespace, &lane.queue, &lane.kind) {
+        for group in self.groups(row.namespace, &lane.queue, &lane.kind) {
             let is_news = group.count > MANY
                 || group.any.iter().chain(group.by_label.values().flatten()).any(|w| lacks(&w));
             match group.full {
@@ -214,7 +209,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::domain::{Filter, Namespace};
+    use crate::domain::{Filter, Namespace, TaskState};
 
     fn lane(queue: &str, kind: &str) -> Lane {
         Lane {
@@ -265,11 +260,20 @@ mod tests {
     fn as_much_of_a_task_is_read_as_somebody_wants_who_has_not_seen_it() {
         let mut index = WatchIndex::default();
         let (task, lane) = (TaskId(uuid::Uuid::now_v7()), lane("mail", "send"));
-        let wanted = |index: &WatchIndex| index.wanted(7, task, 3, Some(&lane));
+        let row = RevisionRow {
+            id: task,
+            namespace: 7,
+            lane: 1,
+            state: TaskState::Running,
+            revision: 3,
+            ended: None,
+        };
+        let wanted = |index: &WatchIndex| index.wanted(&row, Some(&lane));
         assert_eq!(wanted(&index), Wanted::No);
         index.add(&watcher(1, 7, filter(None, None, &[]), View::Basic));
         assert_eq!(wanted(&index), Wanted::Yes(View::Basic));
-        assert_eq!(index.wanted(8, task, 3, Some(&lane)), Wanted::No);
+        let foreign = RevisionRow { namespace: 8, ..row };
+        assert_eq!(index.wanted(&foreign, Some(&lane)), Wanted::No);
         let full = watcher(2, 7, Selection::Ids(vec![task]), View::Full);
         index.add(&full);
         assert_eq!(wanted(&index), Wanted::Yes(View::Full));

@@ -1,7 +1,6 @@
 //! One watch: what it has seen, and what waits to be sent to it.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
@@ -20,16 +19,32 @@ pub enum Event {
     Change(Arc<Task>),
 }
 
+/// A task as it is now, for those who watch it.
+#[derive(Debug, Clone)]
+pub struct News {
+    /// The task.
+    pub task: Arc<Task>,
+    /// The transaction in which it came to its end; a watch of ids does without.
+    pub ended: Option<i64>,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     /// Revision last sent, by task.
     seen: HashMap<TaskId, i64>,
-    /// Tasks whose latest state waits to be sent, in the order of their first change.
-    order: VecDeque<TaskId>,
-    latest: HashMap<TaskId, Arc<Task>>,
-    /// Final tasks that a journal may still bring again, with the horizon beyond which it cannot.
-    finals: VecDeque<(TaskId, Option<i64>)>,
-    snapshot: VecDeque<Event>,
+    /// Tasks whose latest state waits to be sent, in the order of their first change, with the horizon then.
+    order: VecDeque<(TaskId, i64)>,
+    latest: HashMap<TaskId, News>,
+    /// Tasks in `seen` that came to their end at or after the horizon, by the transaction in which they did.
+    finals: BTreeSet<(i64, TaskId)>,
+    /// What the watch begins with, as far as it is not sent.
+    snapshot: VecDeque<News>,
+    /// Whether the end of the snapshot waits to be sent.
+    is_beginning: bool,
+    /// The horizon that the snapshot goes on from.
+    began: i64,
+    /// Whatever came to its end before this was sent, waits to be, or was over when the watch began.
+    horizon: i64,
     /// Of a watch of ids: those not finished yet.
     unfinished: Option<usize>,
     ended: Option<Error>,
@@ -49,7 +64,6 @@ pub struct Watcher {
     inner: Mutex<Inner>,
     arrived: Notify,
     was_ended: watch::Sender<bool>,
-    horizon: AtomicI64,
     buffer: usize,
 }
 
@@ -72,68 +86,75 @@ impl Watcher {
             selection,
             view,
             number,
-            inner: Mutex::new(Inner { unfinished, ..Inner::default() }),
+            inner: Mutex::new(Inner { unfinished, horizon, began: horizon, ..Inner::default() }),
             arrived: Notify::new(),
             was_ended: watch::Sender::new(false),
-            horizon: AtomicI64::new(horizon),
             buffer,
         }
     }
 
     /// Everything final before this horizon was sent, or waits to be.
     pub fn horizon(&self) -> i64 {
-        self.horizon.load(Ordering::Relaxed)
+        self.lock().horizon
     }
 
-    /// Moves the horizon on, and forgets what no journal can bring again. `newest` is above every
-    /// transaction so far.
-    pub fn advance(&self, horizon: i64, newest: i64) {
-        self.horizon.fetch_max(horizon, Ordering::Relaxed);
-        let inner = &mut *self.lock();
-        for (_, bound) in &mut inner.finals {
-            bound.get_or_insert(newest);
-        }
-        while let Some((task, Some(bound))) = inner.finals.front()
-            && *bound <= horizon
-        {
-            inner.seen.remove(task);
-            inner.finals.pop_front();
-        }
-    }
-
-    /// Whether a task in this revision would be news.
-    pub fn lacks(&self, task: TaskId, revision: i64) -> bool {
+    /// Everything final before this horizon was sent: a watch that goes on from here misses nothing.
+    pub fn told_before(&self) -> i64 {
         let inner = self.lock();
-        inner.seen.get(&task).is_none_or(|seen| *seen < revision)
-            && inner.latest.get(&task).is_none_or(|latest| latest.revision < revision)
+        match inner.order.front() {
+            _ if inner.is_beginning => inner.began,
+            Some((_, horizon)) => *horizon,
+            None => inner.horizon,
+        }
     }
 
-    /// Puts what a watch begins with before everything else, with its end.
-    pub fn set_snapshot(&self, tasks: Vec<Task>, events: fn(Arc<Task>) -> Event) {
+    /// Moves the horizon on, when everything final before it was offered, and forgets what is before it:
+    /// from now on the horizon itself says that it was told.
+    pub fn advance(&self, horizon: i64) {
+        let inner = &mut *self.lock();
+        inner.horizon = inner.horizon.max(horizon);
+        while let Some((ended, task)) = inner.finals.first().copied()
+            && ended < inner.horizon
+        {
+            inner.seen.remove(&task);
+            inner.finals.pop_first();
+        }
+    }
+
+    /// Whether a task in this revision, which came to its end in this transaction, would be news.
+    pub fn lacks(&self, task: TaskId, revision: i64, ended: Option<i64>) -> bool {
+        self.lock().lacks(task, revision, ended)
+    }
+
+    /// Puts what a watch begins with before everything else, with its end. What came to its end at or after
+    /// `began` is in it, or follows.
+    pub fn set_snapshot(&self, news: impl IntoIterator<Item = News>, began: i64) {
         let mut inner = self.lock();
-        inner.snapshot = tasks.into_iter().map(Arc::new).map(events).collect();
-        inner.snapshot.push_back(Event::SnapshotEnd);
+        inner.snapshot = news.into_iter().collect();
+        inner.is_beginning = true;
+        inner.began = began;
         drop(inner);
         self.arrived.notify_one();
     }
 
     /// Offers a task that has changed. Answers whether that was too much for the watcher, who is ended.
-    pub fn offer(&self, task: &Arc<Task>) -> bool {
+    pub fn offer(&self, news: &News) -> bool {
         let inner = &mut *self.lock();
-        if inner.seen.get(&task.id).is_some_and(|seen| *seen >= task.revision) {
+        let task = &news.task;
+        if !inner.lacks(task.id, task.revision, news.ended) {
             return false;
         }
         let was_over = inner.ended.is_some();
+        let is_full = inner.latest.len() >= self.buffer;
         match inner.latest.get_mut(&task.id) {
-            Some(latest) if latest.revision >= task.revision => return false,
-            Some(latest) => *latest = task.clone(),
-            None if inner.order.len() >= self.buffer => {
+            Some(latest) => *latest = news.clone(),
+            None if is_full => {
                 inner.ended.get_or_insert(Error::SlowConsumer);
                 self.was_ended.send_replace(true);
             }
             None => {
-                inner.order.push_back(task.id);
-                inner.latest.insert(task.id, task.clone());
+                inner.order.push_back((task.id, inner.horizon));
+                inner.latest.insert(task.id, news.clone());
             }
         }
         self.arrived.notify_one();
@@ -179,21 +200,22 @@ impl Watcher {
         if let Some(error) = &inner.ended {
             return Err(error.clone());
         }
-        while let Some(event) = inner.snapshot.pop_front() {
-            if let Event::Snapshot(task) | Event::Change(task) = &event
-                && !inner.see(task)
-            {
-                continue;
+        while let Some(news) = inner.snapshot.pop_front() {
+            if inner.see(&news) {
+                return Ok(Some(Some(Event::Snapshot(news.task))));
             }
-            return Ok(Some(Some(event)));
+        }
+        if std::mem::take(&mut inner.is_beginning) {
+            return Ok(Some(Some(Event::SnapshotEnd)));
         }
         if inner.unfinished == Some(0) {
             return Ok(Some(None));
         }
-        while let Some(id) = inner.order.pop_front() {
-            let Some(task) = inner.latest.remove(&id) else { continue };
-            if inner.see(&task) {
-                return Ok(Some(Some(Event::Change(task))));
+        while let Some((id, _)) = inner.order.pop_front() {
+            if let Some(news) = inner.latest.remove(&id)
+                && inner.see(&news)
+            {
+                return Ok(Some(Some(Event::Change(news.task))));
             }
         }
         Ok(None)
@@ -213,21 +235,168 @@ impl Watcher {
 }
 
 impl Inner {
+    fn lacks(&self, task: TaskId, revision: i64, ended: Option<i64>) -> bool {
+        let is_past = self.unfinished.is_none() && ended.is_some_and(|ended| ended < self.horizon);
+        !is_past
+            && self.seen.get(&task).is_none_or(|seen| *seen < revision)
+            && self.latest.get(&task).is_none_or(|latest| latest.task.revision < revision)
+    }
+
     /// Notes that a task is sent; false if that revision was sent before.
-    fn see(&mut self, task: &Task) -> bool {
-        let before = self.seen.insert(task.id, task.revision);
-        if let Some(before) = before
-            && before >= task.revision
-        {
-            self.seen.insert(task.id, before);
+    fn see(&mut self, news: &News) -> bool {
+        let (id, revision) = (news.task.id, news.task.revision);
+        if self.seen.get(&id).is_some_and(|seen| *seen >= revision) {
             return false;
         }
-        if task.state.is_final() {
-            match &mut self.unfinished {
-                Some(unfinished) => *unfinished = unfinished.saturating_sub(1),
-                None => self.finals.push_back((task.id, None)),
+        if self.latest.get(&id).is_some_and(|latest| latest.task.revision <= revision) {
+            self.latest.remove(&id);
+        }
+        self.seen.insert(id, revision);
+        if news.task.state.is_final() {
+            match (&mut self.unfinished, news.ended) {
+                (Some(unfinished), _) => *unfinished = unfinished.saturating_sub(1),
+                // It waited so long that the horizon has passed it.
+                (None, Some(ended)) if ended < self.horizon => drop(self.seen.remove(&id)),
+                (None, Some(ended)) => drop(self.finals.insert((ended, id))),
+                (None, None) => {}
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::task::{Start, UniqueConflict};
+    use crate::domain::{Filter, Kind, Namespace, NewTask, Payload, QueueName, TaskState};
+
+    const FIRST: u128 = 0x0192_0000_0000_7000_8000_0000_0000_0001;
+
+    fn news(number: u128, revision: i64, ended: Option<i64>) -> News {
+        let state = if ended.is_some() { TaskState::Succeeded } else { TaskState::Running };
+        let id = TaskId(uuid::Uuid::from_u128(FIRST + number));
+        let spec = NewTask {
+            namespace: Namespace::parse("default").unwrap(),
+            queue: QueueName::parse("mail").unwrap(),
+            kind: Kind::parse("send").unwrap(),
+            version: None,
+            payload: Payload { data: Vec::new().into(), content_type: None },
+            labels: BTreeMap::new(),
+            priority: 4,
+            start: Start::Now,
+            expire_at: None,
+            attempt_timeout: None,
+            total_timeout: None,
+            retry: None,
+            unique_key: None,
+            unique_conflict: UniqueConflict::default(),
+            idempotency_key: None,
+            traceparent: None,
+            retry_of: None,
+        };
+        let task = Task {
+            id,
+            spec,
+            state,
+            revision,
+            created_at: Timestamp::UNIX_EPOCH,
+            run_at: Timestamp::UNIX_EPOCH,
+            started_at: None,
+            finished_at: None,
+            due_at: None,
+            attempt: 1,
+            tries: 1,
+            cancel_requested: false,
+            progress: None,
+            result: None,
+            error: None,
+            attempts: Vec::new(),
+            worker: String::new(),
+        };
+        News { task: Arc::new(task), ended }
+    }
+
+    fn begun(horizon: i64, buffer: usize, snapshot: Vec<News>, began: i64) -> Watcher {
+        let selection = Selection::Filter(Filter::default());
+        let watcher = Watcher::new(1, 7, selection, View::Basic, horizon, buffer);
+        watcher.set_snapshot(snapshot, began);
+        watcher
+    }
+
+    /// What is told next: a number of a task and its revision, or that the snapshot is over.
+    fn next(watcher: &Watcher) -> Option<(u128, i64)> {
+        match watcher.take().unwrap()?? {
+            Event::Snapshot(task) | Event::Change(task) => {
+                Some((task.id.0.as_u128() - FIRST, task.revision))
+            }
+            Event::SnapshotEnd => Some((0, 0)),
+        }
+    }
+
+    #[test]
+    fn g_16_an_end_that_was_told_is_not_told_again_when_the_horizon_passes_it() {
+        let watcher = begun(20, 10, Vec::new(), 20);
+        assert_eq!(next(&watcher), Some((0, 0)));
+        let end = news(1, 5, Some(20));
+        watcher.offer(&end);
+        assert_eq!(next(&watcher), Some((1, 5)));
+        for horizon in [20, 21, 30] {
+            watcher.advance(horizon);
+            assert!(!watcher.lacks(end.task.id, 5, end.ended), "at {horizon}");
+            watcher.offer(&end);
+            assert_eq!(next(&watcher), None, "at {horizon}");
+        }
+        assert!(watcher.lock().seen.is_empty(), "what is past takes no room");
+    }
+
+    #[test]
+    fn g_16_an_end_before_the_watch_is_not_its_business() {
+        let watcher = begun(20, 10, Vec::new(), 20);
+        assert!(!watcher.lacks(news(1, 5, None).task.id, 5, Some(19)));
+        assert!(watcher.lacks(news(1, 5, None).task.id, 5, Some(20)));
+    }
+
+    #[test]
+    fn g_16_what_waits_is_behind_the_place_from_which_the_watch_can_be_resumed() {
+        let watcher = begun(20, 10, Vec::new(), 20);
+        assert_eq!(next(&watcher), Some((0, 0)));
+        watcher.offer(&news(1, 5, Some(22)));
+        watcher.advance(30);
+        watcher.offer(&news(2, 5, Some(33)));
+        watcher.advance(40);
+        assert_eq!(watcher.told_before(), 20);
+        assert_eq!(next(&watcher), Some((1, 5)));
+        assert_eq!(watcher.told_before(), 30);
+        assert_eq!(next(&watcher), Some((2, 5)));
+        assert_eq!(watcher.told_before(), 40);
+        assert!(watcher.lock().seen.is_empty(), "what the horizon has passed takes no room");
+    }
+
+    #[test]
+    fn g_16_a_resumed_snapshot_that_is_not_sent_whole_can_be_resumed_where_it_began() {
+        let watcher = begun(20, 10, vec![news(1, 5, Some(11)), news(2, 5, Some(12))], 10);
+        watcher.advance(30);
+        assert_eq!(next(&watcher), Some((1, 5)));
+        assert_eq!(next(&watcher), Some((2, 5)));
+        assert_eq!(watcher.told_before(), 10);
+        assert_eq!(next(&watcher), Some((0, 0)));
+        assert_eq!(watcher.told_before(), 30);
+    }
+
+    #[test]
+    fn g_16_what_the_snapshot_tells_is_not_told_again_by_what_waited_meanwhile() {
+        let watcher = begun(20, 1, vec![news(1, 5, Some(25))], 10);
+        watcher.offer(&news(1, 5, Some(25)));
+        watcher.advance(30);
+        assert_eq!(next(&watcher), Some((1, 5)));
+        assert!(!watcher.offer(&news(2, 3, None)), "there is room again");
+        assert_eq!(next(&watcher), Some((0, 0)));
+        assert_eq!(next(&watcher), Some((2, 3)));
+        assert_eq!(next(&watcher), None);
     }
 }

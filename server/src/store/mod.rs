@@ -59,7 +59,7 @@ pub use submit::{Keyed, Leased, Row as SubmitRow};
 pub use tasks::{CancelRow, ListRows, TaskRow};
 pub use traces::EndedRow;
 pub use upkeep::{Overdue, UpkeepLook};
-pub use watch::{Horizon, RevisionRow};
+pub use watch::{Horizon, JournalRow, RevisionRow};
 
 use connections::Connections;
 use wall::{Beginning, Behalf};

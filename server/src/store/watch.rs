@@ -31,6 +31,19 @@ pub struct RevisionRow {
     pub state: TaskState,
     /// See [`revision`](crate::domain::revision()).
     pub revision: i64,
+    /// The transaction in which it came to its end.
+    pub ended: Option<i64>,
+}
+
+/// A task that came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalRow {
+    /// The task.
+    pub id: TaskId,
+    /// Number of its lane.
+    pub lane: i32,
+    /// The transaction in which it did.
+    pub ended: i64,
 }
 
 impl Store {
@@ -54,14 +67,20 @@ impl Store {
         since: i64,
         lanes: Option<&[i32]>,
         limit: i64,
-    ) -> Result<Vec<(TaskId, i32)>, Error> {
+    ) -> Result<Vec<JournalRow>, Error> {
         let statement =
             query(sql::WATCH_JOURNAL).bind(namespace).bind(since).bind(lanes).bind(limit);
         let rows = match namespace {
             Some(namespace) => self.tenant_rows(Tenant::Namespace(namespace), statement).await?,
             None => self.read_rows(statement).await?,
         };
-        all(&rows, |row| Ok((TaskId(get(row, "id")?), get(row, "lane")?)))
+        all(&rows, |row| {
+            Ok(JournalRow {
+                id: TaskId(get(row, "id")?),
+                lane: get(row, "lane")?,
+                ended: get(row, "xid")?,
+            })
+        })
     }
 
     /// Where tasks stand; those that do not exist are left out.
@@ -77,6 +96,7 @@ impl Store {
                 lane: get(row, "lane")?,
                 state,
                 revision: revision(attempt, state, get(row, "is_cancelling")?, progress),
+                ended: get(row, "ended")?,
             })
         })
     }
