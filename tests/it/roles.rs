@@ -12,19 +12,13 @@ use bellringer_server::store::{Settings, Store, migrate};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::time::Instant;
 
-use crate::support::postgres::patiently;
+use crate::support::postgres::{patiently, run_from_handbook};
 use crate::support::process::{address, free_port, program, serve};
 use crate::support::replicas::{connect, fires_again, make_some_schedules, start_postgres};
 
 /// Runs the statements that the handbook has under a name.
 async fn run(name: &str, url: &str) {
-    let handbook = include_str!("../../server/OPERATIONS.md");
-    let (_, after) = handbook.split_once(&format!("<!-- {name} -->\n```sql\n")).unwrap();
-    let text = after.split_once("```").unwrap().0.replace("'…'", "'secret'");
-    let mut connection = PgConnection::connect(url).await.unwrap();
-    for statement in text.split_inclusive(";\n") {
-        sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
-    }
+    run_from_handbook(name, &mut PgConnection::connect(url).await.unwrap()).await;
 }
 
 async fn store(url: &str) -> anyhow::Result<Store> {

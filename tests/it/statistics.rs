@@ -11,6 +11,7 @@ use bellringer_server::clock::Clock as _;
 use sqlx::{PgConnection, Row as _};
 
 use crate::support::make::{error, retry, seconds, task};
+use crate::support::postgres::run_from_handbook;
 use crate::support::server::Replica;
 use crate::support::{TestServer, Worker, reason};
 
@@ -284,6 +285,56 @@ async fn statistics_equal_a_recount_of_100_000_tasks() {
     let began = tokio::time::Instant::now();
     let compared = statistics_equal_a_recount(100_000, 1_000).await;
     println!("compared {compared} times, in {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn after_a_dump_was_restored_elsewhere_the_handbook_lets_statistics_and_watches_go_on() {
+    let test = TestServer::start().await;
+    let mut database = test.database().await;
+    let cancelled = async || {
+        let id = test.submit(task()).await;
+        test.cancel(&id).await;
+        id
+    };
+    for _ in 0..3 {
+        cancelled().await;
+    }
+    while rolled_up(&mut database).await < 3 {
+        roll_up(&test.replica).await;
+    }
+    // Two that are not counted yet, and all numbers as of a PostgreSQL that is far ahead.
+    sqlx::raw_sql("begin; lock table statistic_mark in exclusive mode")
+        .execute(&mut database)
+        .await
+        .unwrap();
+    cancelled().await;
+    cancelled().await;
+    sqlx::raw_sql(
+        "update result set xid = xid + 1000000000; update statistic_mark set xid = xid + 1000000000;
+         update history_tick set xid = xid + 1000000000; commit",
+    )
+    .execute(&mut database)
+    .await
+    .unwrap();
+    assert_eq!(roll_up(&test.replica).await, 0, "it stands still");
+
+    run_from_handbook("restored", &mut database).await;
+
+    let request =
+        pb::WatchTasksRequest { filter: Some(pb::TaskFilter::default()), ..Default::default() };
+    let mut watch = test.tasks().watch(request).await.unwrap().into_inner();
+    let sixth = cancelled().await;
+    let told = loop {
+        if let Some(task) = watch.message().await.unwrap().unwrap().task {
+            break task.id;
+        }
+    };
+    assert_eq!(told, sixth, "and of no end before");
+    assert_eq!(total(&test.replica).await.cancelled, 6);
+    while rolled_up(&mut database).await < 6 {
+        roll_up(&test.replica).await;
+    }
+    assert_eq!(total(&test.replica).await.cancelled, 6);
 }
 
 #[tokio::test]

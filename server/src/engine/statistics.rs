@@ -151,10 +151,20 @@ impl Statistics {
     pub(super) async fn run(&self, stop: CancellationToken) {
         let mut most = FIRST;
         let mut next_forget = Instant::now() + FORGETS_EVERY;
+        let mut was_told = false;
         loop {
             let began = Instant::now();
             let mut wait = match self.store.roll_up(most).await {
-                Ok(RolledUp { counted, mark, horizon, .. }) => {
+                Ok(RolledUp { counted, mark, horizon, newest }) => {
+                    // No mark is above what it was taken from, but that of another PostgreSQL may be.
+                    if mark > newest && !was_told {
+                        was_told = true;
+                        tracing::error!(
+                            mark,
+                            newest,
+                            "statistics stand still: the database numbers its transactions anew"
+                        );
+                    }
                     most = if counted > PLENTY { most / 2 } else { most * 2 };
                     let is_behind = mark > 0 && mark < horizon;
                     if is_behind { Duration::ZERO } else { self.settings.interval }

@@ -96,3 +96,14 @@ pub(crate) async fn patiently(database: &mut PgConnection, text: &str) {
         assert_eq!(code.as_deref(), Some("55P03"), "{text}: {error}");
     }
 }
+
+/// Runs the statements that the handbook has under a name.
+pub(crate) async fn run_from_handbook(name: &str, connection: &mut PgConnection) {
+    let handbook = include_str!("../../../server/OPERATIONS.md");
+    let (_, after) = handbook.split_once(&format!("<!-- {name} -->\n```sql\n")).unwrap();
+    let text = after.split_once("```").unwrap().0.replace("'…'", "'secret'");
+    for statement in text.split_inclusive(";\n") {
+        let statement = AssertSqlSafe(statement.to_owned());
+        sqlx::query(statement).execute(&mut *connection).await.unwrap();
+    }
+}
