@@ -218,6 +218,17 @@ async fn times_of_schedules_are_counted_by_outcome_and_lateness() {
     assert_eq!(told.sum(name, &[("outcome", "skipped"), ("reason", "overlap")]), 2.0);
     assert_eq!(told.sum("bellringer_schedule_lateness_seconds_count", &[]), 1.0);
     assert_eq!(told.of("mail", "bellringer_tasks_submitted_total"), 1.0);
+
+    let request = pb::TriggerScheduleRequest {
+        name: "each".to_owned(),
+        overlap: pb::OverlapPolicy::Allow.into(),
+        ..Default::default()
+    };
+    test.schedules().trigger(request).await.unwrap();
+    let told = Told::by(&test).await;
+    assert_eq!(told.sum(name, &[("outcome", "fired")]), 2.0);
+    assert_eq!(told.sum("bellringer_schedule_lateness_seconds_count", &[]), 1.0, "never due");
+    assert_eq!(told.of("mail", "bellringer_tasks_submitted_total"), 2.0);
 }
 
 #[tokio::test]

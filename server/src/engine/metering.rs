@@ -113,6 +113,11 @@ impl Meter {
         }
     }
 
+    /// So many times of a schedule were fired because somebody asked; they were never due.
+    pub(super) fn fired_by_hand(&self, times: usize) {
+        self.metrics.schedules.fired("fired", "", u64::try_from(times).unwrap_or_default());
+    }
+
     fn each<T>(&self, items: impl Iterator<Item = (i32, T)>, note: impl Fn(&Queue, T)) {
         let mut current: Option<(i32, Arc<Queue>)> = None;
         for (lane, item) in items {

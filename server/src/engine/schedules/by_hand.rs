@@ -84,6 +84,8 @@ impl Schedules {
                 false => Vec::new(),
             };
             let cause = FireCause::Trigger;
+            // Before the fire: once that is durable, nothing may fail.
+            let (_, lane) = self.lane(&found.namespace, &found.spec).await?;
             let answer = self
                 .store
                 .fire_by_hand(
@@ -108,7 +110,7 @@ impl Schedules {
                     if caller.is_none() {
                         self.signals.traces.fired(task, found.id.to_string(), nominal, nominal);
                     }
-                    self.announce(&found, fired.iter().map(|(_, task, _)| *task)).await?;
+                    self.announce(lane, fired.iter().map(|(_, task, _)| *task));
                     self.cancel(&found, &before).await;
                     return Ok(Submitted { task, created: true });
                 }
@@ -166,6 +168,7 @@ impl Schedules {
             return Ok(Backfilled { fires: told, already_fired, zone });
         }
         told.clear();
+        let (_, lane) = self.lane(&found.namespace, &found.spec).await?;
         for batch in fires.chunks(BATCH) {
             let by_hand: Vec<ByHand> = batch
                 .iter()
@@ -194,7 +197,7 @@ impl Schedules {
             let Some(ByHandAnswer::Fired(fired)) = answer else {
                 return Err(Error::EtagMismatch(found.version));
             };
-            self.announce(&found, fired.iter().map(|(_, task, _)| *task)).await?;
+            self.announce(lane, fired.iter().map(|(_, task, _)| *task));
             for (nominal, task, at) in fired {
                 let Some(fire) = batch.iter().find(|fire| fire.nominal == nominal) else {
                     continue;
@@ -215,15 +218,11 @@ impl Schedules {
 
     /// The row by which an idempotency key is claimed.
     async fn keyed(&self, found: &Schedule, id: TaskId, key: &str) -> Result<SubmitRow, Error> {
-        let spec = &found.spec.task;
-        let lane = self
-            .registry
-            .lane(&found.namespace, &spec.queue, &spec.kind, spec.version.as_ref())
-            .await?;
-        let mut task = NewTask { idempotency_key: Some(key.to_owned()), ..spec.clone() };
+        let (namespace, lane) = self.lane(&found.namespace, &found.spec).await?;
+        let mut task = NewTask { idempotency_key: Some(key.to_owned()), ..found.spec.task.clone() };
         // So that the key of a trigger is not taken for that of a submit, or of another schedule.
         task.unique_key = Some(format!("bellringer.trigger/{}", found.id));
-        Ok(SubmitRow { id, namespace: lane.namespace_id, lane: lane.id, task })
+        Ok(SubmitRow { id, namespace, lane, task })
     }
 
     /// Whether an idempotency key was used before: then there is nothing to make room for.
@@ -234,20 +233,12 @@ impl Schedules {
         }
     }
 
-    async fn announce(
-        &self,
-        found: &Schedule,
-        tasks: impl Iterator<Item = TaskId> + Clone,
-    ) -> Result<(), Error> {
-        let spec = &found.spec.task;
-        let lane = self
-            .registry
-            .lane(&found.namespace, &spec.queue, &spec.kind, spec.version.as_ref())
-            .await?;
-        self.signals.meter.submitted(tasks.clone().map(|_| lane.id));
-        self.signals.ready([lane.id].into());
-        self.signals.changed(tasks.map(|task| (task, lane.id, 0)));
-        Ok(())
+    /// Tells everybody of tasks that are there.
+    fn announce(&self, lane: i32, tasks: impl Iterator<Item = TaskId> + Clone) {
+        self.signals.meter.fired_by_hand(tasks.clone().count());
+        self.signals.meter.submitted(tasks.clone().map(|_| lane));
+        self.signals.ready([lane].into());
+        self.signals.changed(tasks.map(|task| (task, lane, 0)));
     }
 
     /// Makes room.

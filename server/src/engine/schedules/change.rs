@@ -220,7 +220,11 @@ impl Schedules {
     }
 
     /// Numbers of namespace and lane of its tasks.
-    async fn lane(&self, namespace: &Namespace, spec: &ScheduleSpec) -> Result<(i32, i32), Error> {
+    pub(super) async fn lane(
+        &self,
+        namespace: &Namespace,
+        spec: &ScheduleSpec,
+    ) -> Result<(i32, i32), Error> {
         for hook in spec.on_failure.iter().chain(&spec.on_recovery) {
             self.registry.lane(namespace, &hook.queue, &hook.kind, hook.version.as_ref()).await?;
         }
