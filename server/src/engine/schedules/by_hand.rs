@@ -68,24 +68,20 @@ impl Schedules {
                 task,
                 traceparent: caller.clone().or_else(|| traces.fires(task)),
             };
-            let key = match &idempotency_key {
-                Some(key) => Some(self.keyed(&found, task, key).await?),
-                None => None,
-            };
+            // Before the fire: once that is durable, nothing may fail.
+            let (number, lane) = self.lane(&found.namespace, &found.spec).await?;
+            let key = idempotency_key.as_ref().map(|key| keyed(&found, (number, lane), task, key));
             let hash = key.as_ref().map(|row| request_hash(&row.task)).unwrap_or_default();
             let overlap = overlap.unwrap_or(found.spec.policies.overlap);
             let is_crowded = found.running >= found.spec.policies.max_running;
             if is_crowded && overlap == Overlap::Skip && !self.is_repeated(key.as_ref()).await? {
                 return Err(Error::ScheduleOverlap { name: name.clone(), running: found.running });
             }
-            let number = self.number(&found).await?;
             let before = match is_crowded && overlap == Overlap::CancelRunning {
                 true => self.store.unfinished(number, found.id, CANCELLED).await?,
                 false => Vec::new(),
             };
             let cause = FireCause::Trigger;
-            // Before the fire: once that is durable, nothing may fail.
-            let (_, lane) = self.lane(&found.namespace, &found.spec).await?;
             let answer = self
                 .store
                 .fire_by_hand(
@@ -216,15 +212,6 @@ impl Schedules {
         Ok(Backfilled { fires: told, already_fired, zone })
     }
 
-    /// The row by which an idempotency key is claimed.
-    async fn keyed(&self, found: &Schedule, id: TaskId, key: &str) -> Result<SubmitRow, Error> {
-        let (namespace, lane) = self.lane(&found.namespace, &found.spec).await?;
-        let mut task = NewTask { idempotency_key: Some(key.to_owned()), ..found.spec.task.clone() };
-        // So that the key of a trigger is not taken for that of a submit, or of another schedule.
-        task.unique_key = Some(format!("bellringer.trigger/{}", found.id));
-        Ok(SubmitRow { id, namespace, lane, task })
-    }
-
     /// Whether an idempotency key was used before: then there is nothing to make room for.
     async fn is_repeated(&self, key: Option<&SubmitRow>) -> Result<bool, Error> {
         match key {
@@ -252,4 +239,12 @@ impl Schedules {
             }
         }
     }
+}
+
+/// The row by which an idempotency key is claimed.
+fn keyed(found: &Schedule, (namespace, lane): (i32, i32), id: TaskId, key: &str) -> SubmitRow {
+    let mut task = NewTask { idempotency_key: Some(key.to_owned()), ..found.spec.task.clone() };
+    // So that the key of a trigger is not taken for that of a submit, or of another schedule.
+    task.unique_key = Some(format!("bellringer.trigger/{}", found.id));
+    SubmitRow { id, namespace, lane, task }
 }
