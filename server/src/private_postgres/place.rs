@@ -139,16 +139,18 @@ impl Drop for Place {
 
 /// Makes or finds a home that is kept, and locks it. Only a folder of ours is used: its owner and
 /// permissions change.
-fn kept_home(folder: &Path, owner: Owner) -> Result<(PathBuf, Lock, bool), Error> {
+pub(super) fn kept_home(folder: &Path, owner: Owner) -> Result<(PathBuf, Lock, bool), Error> {
     fs::create_dir_all(folder).map_err(Error::file(folder))?;
     // PostgreSQL, too, names its folder without links and dots.
     let home = fs::canonicalize(folder).map_err(Error::file(folder))?;
     owner.check_reach(&home, "choose a folder elsewhere with --data-dir, or --temporary")?;
-    let is_ours = [lock::NAME, "password"].iter().any(|name| home.join(name).exists());
     let mut entries = fs::read_dir(&home).map_err(Error::file(&home))?;
     // An empty disk has this one.
     let is_empty = entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == "lost+found"));
-    if !is_ours && !is_empty {
+    // Asked last: who makes a folder ours at this moment begins with the lock, so that whatever of
+    // theirs was seen above, the lock is seen now.
+    let is_ours = || [lock::NAME, "password"].iter().any(|name| home.join(name).exists());
+    if !is_empty && !is_ours() {
         return Err(Error::Foreign(home));
     }
     let lock = Lock::take(&home)?;

@@ -145,6 +145,30 @@ fn of_many_that_start_at_once_one_gets_the_data() {
 }
 
 #[test]
+fn a_folder_that_others_make_ours_just_now_is_in_use_and_not_foreign() {
+    let parent = passable();
+    let owner = Owner::choose();
+    for round in 0..300 {
+        let folder = parent.path().join(round.to_string());
+        fs::create_dir(&folder).unwrap();
+        let begin = std::sync::Barrier::new(4);
+        let take = || {
+            begin.wait();
+            let taken = place::kept_home(&folder, owner);
+            // Let go after everybody has tried.
+            begin.wait();
+            taken.map(|_| ())
+        };
+        std::thread::scope(|scope| {
+            for taken in [(); 4].map(|()| scope.spawn(take)) {
+                let taken = taken.join().unwrap();
+                assert!(matches!(taken, Ok(()) | Err(Error::InUse { .. })), "{taken:?}");
+            }
+        });
+    }
+}
+
+#[test]
 fn a_process_that_is_not_a_server_is_never_taken_for_one() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
