@@ -98,8 +98,8 @@ impl Dispatcher {
     pub(super) fn reserve_free(&self, lane: i32, most: usize) -> Vec<Place> {
         let mut places = Vec::new();
         for pool in lock(&self.pools).values() {
-            if places.len() < most && pool.has_nothing_ready() && pool.serves_lane(lane) {
-                places.extend(pool.reserve(most - places.len()));
+            if places.len() < most && pool.serves_lane(lane) {
+                places.extend(pool.reserve_for_new(most - places.len()));
             }
         }
         places

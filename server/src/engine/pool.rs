@@ -83,6 +83,8 @@ pub(super) struct How {
 #[derive(Debug)]
 struct Turns {
     is_looking: bool,
+    /// Whether the last look left nothing behind.
+    is_drained: bool,
     /// Tasks leased by priority since what waited longest had its turn.
     debt: usize,
     full_look_at: Instant,
@@ -112,7 +114,12 @@ impl Pool {
             lanes: RwLock::default(),
             turn: AtomicU64::new(0),
             ready: AtomicU8::new(Ready::Perhaps as u8),
-            turns: Mutex::new(Turns { is_looking: false, debt: 0, full_look_at: Instant::now() }),
+            turns: Mutex::new(Turns {
+                is_looking: false,
+                is_drained: false,
+                debt: 0,
+                full_look_at: Instant::now(),
+            }),
         }
     }
 
@@ -129,6 +136,7 @@ impl Pool {
             return None;
         }
         turns.is_looking = true;
+        let most = if turns.is_drained { most.min(self.half()) } else { most };
         self.ready.store(Ready::Looking as u8, Ordering::SeqCst);
         let aged = turns.debt / fair_share;
         let oldest_first = aged >= FAIR_TURNS;
@@ -141,6 +149,7 @@ impl Pool {
         let found_all = taken < places;
         let mut turns = self.turns();
         turns.is_looking = false;
+        turns.is_drained = found_all;
         turns.debt = match how.oldest_first {
             _ if found_all => 0,
             true => turns.debt.saturating_sub(places * fair_share),
@@ -160,9 +169,11 @@ impl Pool {
         self.turns().debt > 0
     }
 
-    /// A look was broken off, or failed.
+    /// A look was broken off, failed, or had no room.
     pub(super) fn abandon_look(&self) {
-        self.turns().is_looking = false;
+        let mut turns = self.turns();
+        (turns.is_looking, turns.is_drained) = (false, false);
+        drop(turns);
         self.ready.store(Ready::Perhaps as u8, Ordering::SeqCst);
     }
 
@@ -207,6 +218,39 @@ impl Pool {
         self.lanes.read().unwrap_or_else(PoisonError::into_inner).1.contains(&lane)
     }
 
+    /// Reserves up to `most` places for tasks that are about to be submitted, if they have nothing before
+    /// them: nothing is ready, or what the pool has just heard of has half of the room to itself. Refused
+    /// there, one task that waits for a look would make all that come during the look wait too; of several
+    /// replicas each looks, so that one would always be looking.
+    pub(super) fn reserve_for_new(&self, most: usize) -> Vec<Place> {
+        let ready = self.ready.load(Ordering::SeqCst);
+        let is_certain = ready == Ready::None as u8;
+        if !is_certain && !self.turns().is_drained {
+            return Vec::new();
+        }
+        // A look that is under way has taken its half.
+        let is_looking = ready == Ready::Looking as u8;
+        let room = if is_certain || is_looking { most } else { self.free() / 2 };
+        let wanted = most.min(room);
+        let places = self.reserve(wanted);
+        if places.len() < wanted {
+            // There is no room left, for nobody.
+            self.turns().is_drained = false;
+        }
+        places
+    }
+
+    /// Tasks that its workers could take at once.
+    fn free(&self) -> usize {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.iter().map(|session| session.credit() as usize).sum()
+    }
+
+    /// The larger half of them.
+    fn half(&self) -> usize {
+        self.free().div_ceil(2)
+    }
+
     /// Adds a worker.
     pub(super) fn join(&self, session: Arc<Session>) {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).push(session);
@@ -245,5 +289,90 @@ impl Pool {
 pub(super) fn give_back(places: &[Place]) {
     for place in places {
         place.session.give_back(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Hello, Namespace, SessionId};
+
+    /// A pool with one worker of so much credit, whose look found nothing.
+    fn drained(credit: u32) -> Pool {
+        let nothing = Abilities { namespace: 1, queues: vec![], kinds: vec![], versions: vec![] };
+        let pool = Pool::new(nothing);
+        let hello = Hello {
+            namespace: Namespace::parse("default").unwrap(),
+            worker_name: String::new(),
+            queues: vec![],
+            kinds: vec![],
+            versions: vec![],
+            resume: None,
+        };
+        let session = Session::new(SessionId(uuid::Uuid::nil()), 1, hello);
+        assert!(session.grant(credit));
+        pool.join(Arc::new(session));
+        look(&pool, 0);
+        assert!(pool.has_nothing_ready());
+        pool
+    }
+
+    /// Looks, and finds so many tasks; answers with the places there were for them.
+    fn look(pool: &Pool, found: usize) -> usize {
+        let how = pool.begin_look(500, 8).unwrap();
+        let places = pool.reserve(how.most);
+        let taken = found.min(places.len());
+        give_back(&places[taken..]);
+        pool.end_look(how, taken, places.len(), 8);
+        places.len()
+    }
+
+    #[test]
+    fn with_nothing_ready_all_room_is_for_what_comes_in() {
+        assert_eq!(drained(10).reserve_for_new(20).len(), 10);
+        assert_eq!(drained(10).reserve_for_new(4).len(), 4);
+    }
+
+    #[test]
+    fn what_was_heard_of_has_half_of_the_room_and_what_comes_in_the_other() {
+        let pool = drained(10);
+        pool.look();
+        assert_eq!(pool.reserve_for_new(3).len(), 3, "before the look");
+        let how = pool.begin_look(500, 8).unwrap();
+        let looking = pool.reserve(how.most);
+        assert_eq!(looking.len(), 4, "the larger half of what is left");
+        assert_eq!(pool.reserve_for_new(3).len(), 3, "during the look");
+        pool.end_look(how, 0, looking.len(), 8);
+        assert!(pool.has_nothing_ready());
+        let single = drained(1);
+        single.look();
+        assert!(single.reserve_for_new(1).is_empty(), "half of one place is none");
+    }
+
+    #[test]
+    fn what_comes_in_has_no_place_while_others_wait_for_one() {
+        // More came than had room.
+        let pool = drained(10);
+        let busy = pool.reserve_for_new(11);
+        assert_eq!(busy.len(), 10);
+        pool.look();
+        give_back(&busy);
+        assert!(pool.reserve_for_new(1).is_empty());
+        assert_eq!(look(&pool, 0), 10, "a look takes all room then");
+        assert_eq!(pool.reserve_for_new(1).len(), 1);
+        // A look was full.
+        let pool = drained(10);
+        pool.look();
+        assert_eq!(look(&pool, 50), 5);
+        pool.look();
+        assert!(pool.reserve_for_new(1).is_empty());
+        // A look had no room.
+        let pool = drained(10);
+        let busy = pool.reserve(10);
+        pool.look();
+        pool.begin_look(500, 8).unwrap();
+        pool.abandon_look();
+        give_back(&busy);
+        assert!(pool.reserve_for_new(1).is_empty());
     }
 }
