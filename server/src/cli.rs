@@ -164,6 +164,9 @@ pub struct Dev {
     /// Folder with the programs initdb and postgres [default: looked for in the usual places]
     #[arg(long, value_name = "FOLDER")]
     pub pg_bin: Option<PathBuf>,
+    /// Setting of the private PostgreSQL, such as work_mem=64MB; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pg_setting)]
+    pub pg_setting: Vec<String>,
     /// Never install PostgreSQL
     #[arg(long)]
     pub no_install: bool,
@@ -176,6 +179,16 @@ pub struct Dev {
     /// Where settings come from; with --database-url, no private PostgreSQL is started
     #[command(flatten)]
     pub source: Source,
+}
+
+fn pg_setting(text: &str) -> Result<String, String> {
+    let is_name = |name: &str| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c))
+    };
+    match text.split_once('=') {
+        Some((name, _)) if is_name(name) => Ok(text.to_owned()),
+        _ => Err("expected NAME=VALUE, the name of letters, digits, _ and .".to_owned()),
+    }
 }
 
 impl Source {

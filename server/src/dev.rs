@@ -31,6 +31,7 @@ pub async fn run(dev: Dev, stop: CancellationToken) -> anyhow::Result<()> {
             },
             speed: Speed::Durable,
             port: None,
+            settings: dev.pg_setting.clone(),
             install: !dev.no_install,
         };
         println!("starting a private PostgreSQL …");

@@ -392,6 +392,7 @@ async fn after_a_restart_of_postgres_a_new_term_begins() {
             data: Data::Kept(data.clone()),
             speed: Speed::Throwaway,
             port: Some(port),
+            settings: Vec::new(),
             install: false,
         };
         tokio::task::spawn_blocking(move || PrivatePostgres::start(&options).unwrap())

@@ -238,6 +238,7 @@ async fn g_22_a_lost_database_fails_calls_fast_and_is_used_again_when_it_is_back
         data: Data::Kept(home.path().join("data")),
         speed: Speed::Throwaway,
         port: Some(free_port()),
+        settings: Vec::new(),
         install: false,
     };
     let start = |options: Options| async move {

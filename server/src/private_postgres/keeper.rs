@@ -34,14 +34,14 @@ impl Keeper {
         owner: Owner,
         place: &Place,
         port: u16,
-        speed: Speed,
+        settings: &[String],
     ) -> Result<Self, Error> {
         let log_path = place.log();
         let log = owner.new_file(&log_path, "")?;
         let mut command = owner.command(&binaries.dir.join("postgres"), place.data_dir());
         command.arg("-D").arg(place.data_dir()).arg("-k").arg(place.socket_dir());
         command.arg("-p").arg(port.to_string());
-        for setting in settings(speed) {
+        for setting in settings {
             command.arg("-c").arg(setting);
         }
         let second = log.try_clone().map_err(Error::file(&log_path))?;
@@ -137,7 +137,8 @@ fn end(child: &mut Child, grace: Duration) {
     child.wait().ok();
 }
 
-fn settings(speed: Speed) -> Vec<&'static str> {
+/// What a server of this speed is given.
+pub(super) fn settings(speed: Speed) -> Vec<&'static str> {
     let mut settings = vec![
         "listen_addresses=127.0.0.1",
         "unix_socket_permissions=0700",

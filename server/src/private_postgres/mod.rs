@@ -34,6 +34,8 @@ pub struct Options {
     pub speed: Speed,
     /// Port on loopback; `None`: any free one.
     pub port: Option<u16>,
+    /// Settings of PostgreSQL, `NAME=VALUE`, instead of ours.
+    pub settings: Vec<String>,
     /// Whether PostgreSQL may be installed if there is none.
     pub install: bool,
 }
@@ -131,11 +133,14 @@ impl PrivatePostgres {
         let place = Place::prepare(&options.data, &binaries, owner)?;
         place.initialise(&binaries, owner, options.speed)?;
         let tries = if options.port.is_some() { 1 } else { PORT_TRIES };
+        // Of settings with the same name the last one counts.
+        let ours = keeper::settings(options.speed).into_iter().map(str::to_owned);
+        let settings: Vec<String> = ours.chain(options.settings.iter().cloned()).collect();
         let mut tried = 0;
         let (keeper, port) = loop {
             let port = options.port.map_or_else(place::free_port, Ok)?;
             tried += 1;
-            match Keeper::start(&binaries, owner, &place, port, options.speed) {
+            match Keeper::start(&binaries, owner, &place, port, &settings) {
                 Ok(keeper) => break (keeper, port),
                 Err(Error::Step { step: keeper::STARTING, .. }) if tried < tries => {}
                 Err(error) => return Err(error),

@@ -13,7 +13,14 @@ const SOON: Duration = Duration::from_secs(15);
 const STARTER_FOLDER: &str = "BELLRINGER_TEST_STARTER_FOLDER";
 
 fn options(data: Data) -> Options {
-    Options { bin_dir: None, data, speed: Speed::Throwaway, port: None, install: false }
+    Options {
+        bin_dir: None,
+        data,
+        speed: Speed::Throwaway,
+        port: None,
+        settings: Vec::new(),
+        install: false,
+    }
 }
 
 fn start(folder: &Path) -> Result<PrivatePostgres, Error> {
@@ -33,15 +40,16 @@ fn folder_of_mode(mode: u32) -> tempfile::TempDir {
 }
 
 fn databases(url: &str) -> Vec<String> {
-    let names = async {
+    column(url, "select datname::text from pg_database")
+}
+
+fn column(url: &str, query: &'static str) -> Vec<String> {
+    let values = async {
         let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
-        sqlx::query_scalar("select datname::text from pg_database")
-            .fetch_all(&mut connection)
-            .await
-            .unwrap()
+        sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap()
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(names)
+    runtime.block_on(values)
 }
 
 #[test]
@@ -57,6 +65,18 @@ fn a_temporary_server_starts_and_leaves_nothing_behind() {
     server.stop();
     assert!(!folder.parent().unwrap().exists());
     assert!(!process::is_alive(pid));
+}
+
+#[test]
+fn a_setting_that_is_given_counts_instead_of_ours() {
+    let mut options = options(Data::Temporary);
+    options.settings = vec!["max_connections=17".to_owned()];
+    let server = PrivatePostgres::start(&options).unwrap();
+    assert_eq!(column(&server.url("bellringer"), "show max_connections"), ["17"]);
+    server.stop();
+    options.settings = vec!["no_such_thing=1".to_owned()];
+    let text = PrivatePostgres::start(&options).unwrap_err().to_string();
+    assert!(text.contains("no_such_thing"), "{text}");
 }
 
 #[test]

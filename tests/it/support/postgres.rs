@@ -36,6 +36,7 @@ impl Cluster {
                     data: Data::Temporary,
                     speed: Speed::Throwaway,
                     port: None,
+                    settings: Vec::new(),
                     install: false,
                 };
                 let server = PrivatePostgres::start(&options).expect("a private PostgreSQL");

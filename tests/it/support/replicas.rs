@@ -19,6 +19,7 @@ pub(crate) fn postgres_options(folder: &std::path::Path) -> Options {
         data: Data::Kept(folder.to_owned()),
         speed: Speed::Throwaway,
         port: None,
+        settings: Vec::new(),
         install: false,
     }
 }

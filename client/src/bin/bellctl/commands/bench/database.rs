@@ -94,8 +94,14 @@ impl Database {
         sqlx::query_scalar(WAL).fetch_one(&mut *self.connection.lock().await).await.ok()
     }
 
-    /// Statements in the database so far; transactions where nobody counts statements, which is nearly the
-    /// same, since the server's statements are transactions of their own.
+    /// Has statements counted where PostgreSQL was started for that.
+    pub(super) async fn count_statements(&self) {
+        let make = "create extension if not exists pg_stat_statements";
+        raw_sql(make).execute(&mut *self.connection.lock().await).await.ok();
+    }
+
+    /// Statements in the database so far; transactions where nobody counts statements, which is more: those
+    /// of PostgreSQL's own, such as autovacuum's, are among them.
     pub(super) async fn statements(&self) -> Option<f64> {
         let mut connection = self.connection.lock().await;
         let counted = sqlx::query_scalar(STATEMENTS).fetch_one(&mut *connection).await;

@@ -177,7 +177,7 @@ impl Bench {
         for suite in self.suites() {
             report.sections.push(Section::new(suite.name(), suite.title()));
             app.out.remark(&format!("{} …", suite.name()));
-            let measured = match self.server(app, program).await {
+            let measured = match self.server(app, program, suite).await {
                 Ok(server) => {
                     let measured = self.one(app, program, queues, suite, &server, report).await;
                     server.stop().await;
@@ -245,11 +245,21 @@ impl Bench {
         }
     }
 
-    async fn server(&self, app: &App, program: Option<&PathBuf>) -> Result<Server, Failure> {
-        match program {
-            Some(program) => Server::start(app, program, None).await,
-            None => self.given(app),
+    async fn server(
+        &self,
+        app: &App,
+        program: Option<&PathBuf>,
+        suite: Suite,
+    ) -> Result<Server, Failure> {
+        let Some(program) = program else { return self.given(app) };
+        let wished = suite.arguments();
+        if !wished.is_empty()
+            && let Ok(server) =
+                Server::start_with(program, None, wished, &[], |url| app.at(url)).await
+        {
+            return Ok(server);
         }
+        Server::start(app, program, None).await
     }
 
     fn given(&self, app: &App) -> Result<Server, Failure> {

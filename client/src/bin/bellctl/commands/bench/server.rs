@@ -78,16 +78,18 @@ impl Server {
         program: &Path,
         database_url: Option<&str>,
     ) -> Result<Self, Failure> {
-        Self::start_with(program, database_url, &[], |url| app.at(url)).await
+        Self::start_with(program, database_url, &[], &[], |url| app.at(url)).await
     }
 
-    /// The same with settings, as variables of its environment, and with what is called at its address.
+    /// The same with more arguments, with settings as variables of its environment, and with what is called at
+    /// its address.
     ///
     /// # Errors
     /// There is no such program, or it does not start.
     pub(super) async fn start_with(
         program: &Path,
         database_url: Option<&str>,
+        arguments: &[&str],
         settings: &[(&str, String)],
         app: impl Fn(&str) -> Result<App, Failure>,
     ) -> Result<Self, Failure> {
@@ -96,7 +98,7 @@ impl Server {
         let begun = Instant::now();
         let mut command = Command::new(program);
         command.args(["dev", "--exit-when-stdin-closes", "--listen", "127.0.0.1:0"]);
-        command.arg("--handshake-file").arg(&file);
+        command.args(arguments).arg("--handshake-file").arg(&file);
         // A backlog is what some suites are about.
         command.env("BELLRINGER__LIMITS__QUEUE_DEPTH", "0");
         command.envs(settings.iter().map(|(name, value)| (name, value)));

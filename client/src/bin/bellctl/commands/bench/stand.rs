@@ -88,7 +88,7 @@ impl<'a> Stand<'a> {
         let program = self.own_program()?;
         let url = Some(self.database()?.url.as_str());
         let app = |url: &str| self.app.secured(url, &guard.authority(), &guard.key);
-        let server = Server::start_with(program, url, &guard.settings(), app).await?;
+        let server = Server::start_with(program, url, &[], &guard.settings(), app).await?;
         let stand = Self {
             app: app(&server.url)?,
             options: self.options,

@@ -15,11 +15,16 @@ use crate::failure::Failure;
 /// For what goes on after the start.
 const SETTLING: Duration = Duration::from_secs(5);
 
+/// What has PostgreSQL count statements, where it has the library for that.
+pub(super) const COUNTING: &[&str] =
+    &["--pg-setting", "shared_preload_libraries=pg_stat_statements"];
+
 pub(super) async fn measure(stand: &Stand<'_>, report: &mut Report) -> Result<(), Failure> {
     sleep(SETTLING).await;
     let pid = stand.server_pid()?;
     let meter = Meter { servers: vec![pid], workers: Vec::new() };
     let database = stand.database()?;
+    database.count_statements().await;
     stand.out().remark(&format!("idle, for {} s …", stand.options.idle_seconds));
     let (begun, cpu, before) = (Instant::now(), meter.read(), database.statements().await);
     sleep(Duration::from_secs(stand.options.idle_seconds.into())).await;

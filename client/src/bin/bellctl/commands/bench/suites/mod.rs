@@ -89,6 +89,14 @@ impl Suite {
         }
     }
 
+    /// What its server is started with where it can be.
+    pub(super) fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Idle => idle::COUNTING,
+            _ => &[],
+        }
+    }
+
     /// Why it cannot be measured here.
     pub(super) fn cannot(self, stand: &Stand<'_>) -> Option<&'static str> {
         match self {
