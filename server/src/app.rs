@@ -458,3 +458,39 @@ pub fn stop_signal(
     });
     Ok(token)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Flags;
+    use crate::private_postgres::{Data, Options, PrivatePostgres, Speed};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_server_of_which_a_part_panics_stops_in_order_and_says_that_it_was_a_fault() {
+        let options = Options {
+            bin_dir: None,
+            data: Data::Temporary,
+            speed: Speed::Throwaway,
+            port: None,
+            settings: Vec::new(),
+            install: false,
+        };
+        let starting = move || PrivatePostgres::start(&options).unwrap();
+        let postgres = tokio::task::spawn_blocking(starting).await.unwrap();
+        let flags = Flags {
+            database_url: Some(postgres.url("bellringer")),
+            listen: Some(([127, 0, 0, 1], 0).into()),
+            ..Flags::default()
+        };
+        let environment = [("BELLRINGER__STORE__MIGRATE".to_owned(), "true".to_owned())];
+        let config = Config::load(None, environment.into_iter(), &flags).unwrap();
+        let mut app = App::start(&config).await.unwrap();
+        let address = app.local_addr();
+        app.loops.spawn("broken", async { panic!("secret") });
+
+        let ended = app.run_until(std::future::pending()).await.unwrap_err();
+        assert_eq!(format!("{ended:#}"), "loops: a task panicked");
+        assert!(tokio::net::TcpStream::connect(address).await.is_err(), "it serves no more");
+        tokio::task::spawn_blocking(move || postgres.stop()).await.unwrap();
+    }
+}

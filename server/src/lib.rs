@@ -3,7 +3,7 @@
 //! Floors, from the ground up; each imports only what is below it:
 //!
 //! 1. [`domain`] (pure rules), [`act`], [`deadline`], [`clock`], [`config`], [`batch`], [`supervise`], [`grace`],
-//!    [`telemetry`], [`edge`], [`places`], [`rates`], [`seal`]: know nothing of tasks' storage, or of what is
+//!    [`panics`], [`telemetry`], [`edge`], [`places`], [`rates`], [`seal`]: know nothing of tasks' storage, or of what is
 //!    called
 //! 2. [`store`]: the only place with SQL
 //! 3. [`engine`]: what moves: submitting, dispatching, completing, watching, upkeep; [`access`]: who
@@ -30,6 +30,7 @@ pub mod keys;
 pub mod leader;
 pub mod log;
 pub mod metrics;
+pub mod panics;
 pub mod places;
 pub mod private_postgres;
 pub mod rates;

@@ -1,8 +1,6 @@
 //! The log: one line for each event, to standard error, for people or as JSON. Panics are events as well.
 
-use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal as _, Write};
-use std::panic::PanicHookInfo;
 
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -10,6 +8,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::config::{Log, LogFormat};
+use crate::panics;
 use crate::telemetry::Reports;
 
 /// Starts the log of this process; errors are reported as well, if that is wanted.
@@ -30,18 +29,8 @@ pub fn start(settings: &Log, reports: Option<&Reports>) -> anyhow::Result<()> {
     log.with(reports.map(Reports::layer))
         .try_init()
         .map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))?;
-    std::panic::set_hook(Box::new(log_panic));
+    panics::watch();
     Ok(())
-}
-
-/// Where and why; by which calls and stack, if that is known. What becomes of the panic is said by whoever
-/// catches it.
-fn log_panic(panic: &PanicHookInfo<'_>) {
-    let place = panic.location().map(ToString::to_string);
-    let why = panic.payload_as_str().unwrap_or("not a text");
-    let stack = Backtrace::capture();
-    let stack = (stack.status() == BacktraceStatus::Captured).then(|| stack.to_string());
-    tracing::error!(place, panic = why, stack, "the program panicked");
 }
 
 /// Makes of each event one line: what somebody else wrote into a value must not look like an event of

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::marks::Marks;
 use super::pool::{Abilities, Place, Pool};
@@ -16,6 +15,7 @@ use super::session::Session;
 use super::signals::Signals;
 use crate::domain::{Assignment, AttemptOutcome, AttemptRef, SessionId, TaskState, Verdict};
 use crate::store::{Lease, Settlement, Store};
+use crate::supervise::Group;
 
 /// Knows the connected workers and leases for them.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Dispatcher {
     sessions: Mutex<HashMap<SessionId, Arc<Session>>>,
     poll_interval: Duration,
     pub(super) fair_share: usize,
-    loops: TaskTracker,
+    loops: Group,
     stop: CancellationToken,
 }
 
@@ -47,7 +47,7 @@ impl Dispatcher {
             sessions: Mutex::default(),
             poll_interval,
             fair_share: fair_share.max(2),
-            loops: TaskTracker::new(),
+            loops: Group::default(),
             stop: CancellationToken::new(),
         }
     }
@@ -162,8 +162,13 @@ impl Dispatcher {
     /// Leases no more; returns when every loop has ended.
     pub async fn drain(&self) {
         self.stop.cancel();
-        self.loops.close();
         self.loops.wait().await;
+    }
+
+    /// Ends when `stop` is cancelled, or with an error when a loop has panicked: workers would wait for tasks in vain,
+    /// and what it had claimed would be kept from others as long as they are connected.
+    pub async fn watch_loops(self: Arc<Self>, stop: CancellationToken) -> anyhow::Result<()> {
+        self.loops.clone().watch(stop).await
     }
 
     async fn lease_for(self: Arc<Self>, pool: Arc<Pool>, signals: Arc<Signals>) {

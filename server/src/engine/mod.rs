@@ -275,6 +275,7 @@ impl Engine {
         }
         writers.spawn("submitting", finishing(submitting));
         writers.spawn("reporting", finishing(reporting));
+        loops.spawn("leasing", dispatcher.clone().watch_loops(loops.token()));
         run!("lanes", dispatcher, follow_lanes);
         run!("hints", hints, run);
         run!("watches", hub, run);

@@ -21,6 +21,7 @@ pub(super) struct Process {
     memory: Gauge,
     threads: Gauge,
     open_files: Gauge,
+    panics: Counter,
 }
 
 impl Process {
@@ -34,6 +35,7 @@ impl Process {
             memory: Gauge::default(),
             threads: Gauge::default(),
             open_files: Gauge::default(),
+            panics: Counter::default(),
         };
         to.register("process_cpu_seconds", "CPU time that was used.", one.cpu.clone());
         // What only Linux tells is left out elsewhere.
@@ -62,6 +64,7 @@ impl Process {
             ("tzdata", bellringer_schedule::tzdata_version().to_owned()),
         ];
         to.register("build", "What runs here.", Info::new(build));
+        to.register("panics", "Panics: faults of this program.", self.panics.clone());
         to.register("runtime_tasks", "Tasks of the async runtime.", self.tasks.clone());
         to.register("runtime_queued_tasks", "Tasks that wait for a thread.", self.queued.clone());
         to.register(
@@ -76,6 +79,7 @@ impl Process {
 
     /// Reads it all.
     pub(super) fn read(&self) {
+        self.panics.inner().store(crate::panics::count(), Ordering::Relaxed);
         let runtime = tokio::runtime::Handle::current().metrics();
         self.tasks.set(gauge(runtime.num_alive_tasks()));
         self.queued.set(gauge(runtime.global_queue_depth()));

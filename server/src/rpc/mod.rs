@@ -9,6 +9,7 @@ mod deadline;
 mod gate;
 mod measure;
 mod page_token;
+mod panics;
 mod queue_service;
 mod quotas;
 mod schedule_service;
@@ -55,6 +56,7 @@ pub use deadline::Deadlines;
 use gate::Gate;
 use measure::MeasureLayer;
 pub use measure::methods;
+use panics::Panics;
 use queue_service::Queues;
 pub use quotas::QuotaSettings;
 use quotas::Quotas;
@@ -155,6 +157,7 @@ pub async fn serve(
         // The outermost: the others and the handlers log within its span.
         .layer(CallLayer(tracer))
         .layer(MeasureLayer(metrics))
+        .layer(Panics)
         .layer(layers.0)
         .layer(layers.1)
         .layer(Gate(access, quotas.clone()))

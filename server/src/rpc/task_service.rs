@@ -17,6 +17,7 @@ use super::convert::fields::{key, page_size, text, uuid, view};
 use super::convert::task::{Payloads, filter, new_task, pb_task, task_ref};
 use super::convert::time::duration;
 use super::deadline::Deadline;
+use super::panics::told;
 use super::status::{classify, invalid};
 use super::stream_end::StreamEnd;
 use super::{Context, STREAM_BUFFER, page_token};
@@ -227,18 +228,21 @@ impl TaskService for Tasks {
         let (sender, receiver) = mpsc::channel(STREAM_BUFFER);
         let bookmarks = self.0.settings.bookmark_interval;
         self.0.streams.spawn(async move {
-            let ended = tokio::select! {
-                ended = send_events(&watch, shown, bookmarks, &sender) => ended,
-                error = end.came() => {
-                    // Where to go on. Whoever has not read the last one will not miss this one.
-                    sender.try_send(Ok(bookmark(&watch))).ok();
-                    Err(error)
-                }
-                error = caller.ended() => Err(error),
+            let serving = async {
+                let ended = tokio::select! {
+                    ended = send_events(&watch, shown, bookmarks, &sender) => ended,
+                    error = end.came() => {
+                        // Where to go on. Whoever has not read the last one will not miss this one.
+                        sender.try_send(Ok(bookmark(&watch))).ok();
+                        Err(error)
+                    }
+                    error = caller.ended() => Err(error),
+                };
+                ended.map_err(Status::from)
             };
-            if let Err(error) = ended {
+            if let Err(status) = told(serving).await {
                 tokio::select! {
-                    _ = sender.send(Err(error.into())) => {}
+                    _ = sender.send(Err(status)) => {}
                     () = sender.closed() => {}
                 }
             }

@@ -10,7 +10,7 @@ use bellringer_api::v1::work_response::Message as Answer;
 use bellringer_api::v1::worker_service_server::WorkerService;
 use futures_util::Stream;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -18,6 +18,7 @@ use super::caller::{Caller, Claim, enter};
 use super::convert::payload::payload;
 use super::convert::time::{duration, pb_duration, pb_timestamp};
 use super::convert::worker as convert;
+use super::panics::told;
 use super::status::invalid;
 use super::stream_end::StreamEnd;
 use super::{Context, STREAM_BUFFER};
@@ -52,7 +53,8 @@ impl WorkerService for Work {
         let end = StreamEnd::of(&request, &self.0);
         let (context, (caller, inbound)) = (self.0.clone(), enter(request)?);
         self.0.streams.spawn(async move {
-            if let Err(status) = serve(&context, &caller, inbound, &sender, end).await {
+            let serving = Box::pin(serve(&context, &caller, inbound, &sender, end));
+            if let Err(status) = told(serving).await {
                 sender.send(Err(status)).await.ok();
             }
         });
@@ -336,7 +338,7 @@ async fn read(
                     .grant_with_report(more)
                     .map_err(|why| invalid(Violations::one("report.grant", why)))?;
                 if writing.len() >= REPORTS_UNDER_WAY {
-                    writing.join_next().await;
+                    written(writing.join_next().await);
                 }
                 let (workers, session) = (connection.workers().clone(), session.clone());
                 writing.spawn(async move {
@@ -359,11 +361,22 @@ async fn read(
                 }
             }
             Some(Message::Goodbye(_)) => {
-                while writing.join_next().await.is_some() {}
+                while written(writing.join_next().await) {}
                 return Ok(End::Goodbye);
             }
         }
-        while writing.try_join_next().is_some() {}
+        while written(writing.try_join_next()) {}
+    }
+}
+
+/// Whether there were reports that are written now. The panic of what wrote them is one of this stream: their
+/// acks would never come.
+fn written(ended: Option<Result<(), JoinError>>) -> bool {
+    match ended.transpose().map_err(JoinError::try_into_panic) {
+        Ok(written) => written.is_some(),
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // Nobody aborts them but the end of the stream.
+        Err(Err(_)) => true,
     }
 }
 
