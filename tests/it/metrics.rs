@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bellringer_api::v1 as pb;
 use bellringer_api::v1::attempt_report::Outcome;
+use bellringer_api::v1::stats_service_client::StatsServiceClient;
 use bellringer_server::clock::{Clock as _, SystemClock};
 use bellringer_server::metrics::Metrics;
 use bellringer_server::store::{Settings, Store};
@@ -161,6 +162,50 @@ async fn calls_statements_and_connections_are_measured() {
 }
 
 #[tokio::test]
+async fn statements_inside_of_transactions_are_measured_and_batches_with_keys_counted() {
+    let test = TestServer::start().await;
+    let one = |key: &str, unique: &str| pb::SubmitBatchItem {
+        task: Some(pb::TaskSpec { unique_key: unique.to_owned(), ..mail() }),
+        idempotency_key: key.to_owned(),
+    };
+    let submit = async |items, atomic| {
+        let request = pb::SubmitBatchRequest { items, atomic, ..Default::default() };
+        test.tasks().submit_batch(request).await
+    };
+    submit(vec![one("a", "u"), one("b", "")], false).await.unwrap();
+    let mut refused = one("c", "u");
+    refused.task.as_mut().unwrap().unique_conflict = pb::UniqueConflictPolicy::Refuse.into();
+    submit(vec![one("d", ""), refused], true).await.unwrap_err();
+
+    let mut worker = worker_of_mail(&test, 1).await;
+    let held = worker.task().await;
+    let again = Worker::hello(&test.replica, worker.resume(&[&held], 0)).await;
+    assert!(again.welcome.resumed);
+    test.replica.app.engine().statistics.catch_up().await.unwrap();
+    let mut stats = StatsServiceClient::new(test.replica.channel.clone());
+    stats.query(pb::QueryStatsRequest::default()).await.unwrap();
+
+    let told = Told::by(&test).await;
+    assert_eq!(told.sum("bellringer_submit_batch_tasks_sum", &[]), 2.0);
+    assert_eq!(told.sum("bellringer_submit_batch_tasks_count", &[]), 1.0);
+    assert_eq!(told.of("mail", "bellringer_tasks_submitted_total"), 2.0, "not what was refused");
+    for statement in [
+        "tasks/submit",
+        "tasks/keys_claim",
+        "tasks/unique_claim",
+        "tasks/unique_holder",
+        "sessions/resume",
+        "statistics/settings",
+        "statistics/turn",
+        "statistics/mark",
+        "statistics/kept",
+    ] {
+        let times = told.sum("bellringer_statement_seconds_count", &[("statement", statement)]);
+        assert!(times > 0.0, "{statement}");
+    }
+}
+
+#[tokio::test]
 async fn a_statement_that_fails_is_counted_by_its_kind() {
     let test = TestServer::start().await;
     let mut database = test.database().await;
@@ -226,6 +271,8 @@ async fn times_of_schedules_are_counted_by_outcome_and_lateness() {
     };
     test.schedules().trigger(request).await.unwrap();
     let told = Told::by(&test).await;
+    let by_hand = [("statement", "schedules/by_hand")];
+    assert_eq!(told.sum("bellringer_statement_seconds_count", &by_hand), 1.0);
     assert_eq!(told.sum(name, &[("outcome", "fired")]), 2.0);
     assert_eq!(told.sum("bellringer_schedule_lateness_seconds_count", &[]), 1.0, "never due");
     assert_eq!(told.of("mail", "bellringer_tasks_submitted_total"), 2.0);

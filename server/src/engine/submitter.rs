@@ -228,12 +228,20 @@ impl Writer {
                 return rows.iter().map(|_| Err(error.clone())).collect();
             }
         };
+        let is_conflict = |answer: &Keyed| {
+            matches!(answer, Keyed::UniqueConflict(_) | Keyed::IdempotencyConflict(_))
+        };
+        // Then nothing was written.
+        let is_refused = atomic && keyed.iter().any(is_conflict);
         let submitted: Vec<SubmitRow> = rows
             .iter()
             .zip(&keyed)
-            .filter(|(_, answer)| **answer == Keyed::Submitted)
+            .filter(|(_, answer)| **answer == Keyed::Submitted && !is_refused)
             .map(|(row, _)| row.clone())
             .collect();
+        if !submitted.is_empty() {
+            self.signals.meter.metrics.tasks.submit_batch.observe_size(submitted.len());
+        }
         self.signals.meter.submitted(submitted.iter().map(|row| row.lane));
         self.signals.meter.cancelled(replaced.iter().map(|(_, lane)| *lane));
         self.announce(&submitted, &[]);

@@ -75,19 +75,6 @@ pub struct AuditQuery<'a> {
     pub limit: usize,
 }
 
-/// Writes down an act on something, on the connection of the transaction that it is a part of.
-pub(super) async fn write(
-    connection: &mut PgConnection,
-    act: &Act,
-    object: &str,
-) -> Result<(), Error> {
-    events(&[(act, object.to_owned(), Decision::Done)])
-        .execute(connection)
-        .await
-        .map(drop)
-        .map_err(Error::during)
-}
-
 fn events<'q>(all: &[(&Act, String, Decision)]) -> Statement<'q> {
     let texts = |text: fn(&Act) -> &str| all.iter().map(|one| text(one.0).to_owned()).collect();
     let (principals, sources): (Vec<String>, Vec<String>) =
@@ -104,6 +91,17 @@ fn events<'q>(all: &[(&Act, String, Decision)]) -> Statement<'q> {
 }
 
 impl Store {
+    /// Writes down an act on something, on the connection of the transaction that it is a part of.
+    pub(super) async fn write_act(
+        &self,
+        connection: &mut PgConnection,
+        act: &Act,
+        object: &str,
+    ) -> Result<(), Error> {
+        let statement = events(&[(act, object.to_owned(), Decision::Done)]);
+        self.in_transaction(connection, None, statement).await.map(drop)
+    }
+
     /// Runs one statement that changes `object` for a caller, together with its event in the audit log if
     /// it changed anything, that is: returned a row, or is `always` taken for a change. Of a tenant: behind the
     /// second wall.
@@ -146,7 +144,7 @@ impl Store {
             if let Some(act) = &act
                 && (always || !rows.is_empty())
             {
-                write(&mut tx, act, object).await?;
+                self.write_act(&mut tx, act, object).await?;
             }
             tx.commit().await.map_err(Error::during)?;
             Ok(rows)
@@ -154,7 +152,7 @@ impl Store {
         let answer = tokio::time::timeout(longest, work).await.unwrap_or(Err(Error::Unknown(None)));
         let answer = answer.map_err(|error| error.within(beginning.limit));
         let failed = answer.as_ref().err().filter(|error| !matches!(error, Error::OutOfTime(_)));
-        running.end(failed.map(|_| "audited"));
+        running.end(failed.map(Error::kind));
         // After an error the connection is closed, and with it the transaction.
         if answer.is_ok() {
             held.release();

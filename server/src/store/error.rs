@@ -77,6 +77,17 @@ impl Error {
         }
     }
 
+    /// The kind of this error, in one word.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) | Self::Busy | Self::OutOfTime(_) => "unavailable",
+            Self::Unknown(_) => "unknown",
+            Self::Collision(_) => "collision",
+            Self::Refused(_) => "refused",
+            Self::Corrupt(_) => "corrupt",
+        }
+    }
+
     /// Whether the change may have been made although an error came back.
     pub fn may_have_committed(&self) -> bool {
         matches!(self, Self::Unknown(_))

@@ -81,7 +81,7 @@ impl Kept {
 
 impl Keeper {
     async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
-        statement.fetch_all(&mut self.connection).await.map_err(Error::during)
+        self.store.in_transaction(&mut self.connection, None, statement).await
     }
 
     /// Takes or keeps the turn; false if another replica has it.

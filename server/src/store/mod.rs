@@ -186,6 +186,23 @@ impl Store {
         self.rows(&self.read, Behalf::Service, statement).await
     }
 
+    /// Runs one statement of a transaction and measures it, the commit not included. `limit`: what the transaction has
+    /// for its limit, if that is what was left of the time of its call.
+    async fn in_transaction(
+        &self,
+        connection: &mut sqlx::PgConnection,
+        limit: Option<Duration>,
+        mut statement: Statement<'_>,
+    ) -> Result<Vec<PgRow>, Error> {
+        let arguments = statement.take_arguments().map_err(sqlx::Error::Encode);
+        let arguments = arguments.map_err(Error::during)?.unwrap_or_default();
+        let text = statement.sql();
+        let running = self.statements.start(text.as_str());
+        let answer = sqlx::query_with(text, arguments).fetch_all(connection).await;
+        running.end(answer.as_ref().err().and_then(|error| failure(error, limit)));
+        answer.map_err(|error| Error::during(error).within(limit))
+    }
+
     /// Runs one statement as its own transaction, which only reads if it is not the service's.
     async fn rows(
         &self,
@@ -215,10 +232,7 @@ impl Store {
         };
         let answer = tokio::time::timeout(longest, work).await;
         let failed = match &answer {
-            Ok(Ok(_)) => None,
-            // How long callers wait is up to them.
-            Ok(Err(error)) if beginning.limit.is_some() && error::is_cancelled(error) => None,
-            Ok(Err(error)) => Some(Error::kind_of(error)),
+            Ok(answer) => answer.as_ref().err().and_then(|error| failure(error, beginning.limit)),
             Err(_) => Some("unknown"),
         };
         running.end(failed);
@@ -245,6 +259,13 @@ impl Store {
             Err(_) => Err(Error::Unknown(None)),
         }
     }
+}
+
+/// The kind of an error that is to be counted.
+fn failure(error: &sqlx::Error, limit: Option<Duration>) -> Option<&'static str> {
+    // How long callers wait is up to them.
+    let is_the_callers = limit.is_some() && error::is_cancelled(error);
+    (!is_the_callers).then(|| Error::kind_of(error))
 }
 
 /// Brings the schema of a database up to this version, and answers with what was applied. Safe to run

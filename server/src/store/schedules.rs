@@ -335,7 +335,7 @@ impl Store {
             held.release();
             return Ok(Some(ByHandAnswer::Earlier(keyed)));
         }
-        let found = query(sql::SCHEDULES_BY_HAND)
+        let statement = query(sql::SCHEDULES_BY_HAND)
             .bind(self.now())
             .bind(id.0)
             .bind(version)
@@ -345,10 +345,8 @@ impl Store {
             .bind(fires.iter().map(|fire| fire.due.to_sqlx()).collect::<Vec<_>>())
             .bind(fires.iter().map(|fire| fire.rule.code()).collect::<Vec<_>>())
             .bind(fires.iter().map(|fire| fire.task.0).collect::<Vec<_>>())
-            .bind(fires.iter().map(|fire| fire.traceparent.as_deref()).collect::<Vec<_>>())
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(|error| Error::during(error).within(beginning.limit))?;
+            .bind(fires.iter().map(|fire| fire.traceparent.as_deref()).collect::<Vec<_>>());
+        let found = self.in_transaction(&mut tx, beginning.limit, statement).await?;
         if found.is_empty() {
             tx.rollback().await.map_err(Error::during)?;
             held.release();
@@ -360,7 +358,7 @@ impl Store {
             Ok(maybe_time(row, "nominal")?.zip(task).map(|(nominal, task)| (nominal, task, now)))
         })?;
         if let Some(act) = crate::act::current() {
-            super::audit::write(&mut tx, &act, name).await?;
+            self.write_act(&mut tx, &act, name).await?;
         }
         tx.commit().await.map_err(Error::during)?;
         held.release();

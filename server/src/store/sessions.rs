@@ -71,20 +71,16 @@ impl Store {
     ) -> Result<Option<Resumed>, Error> {
         let mut held = self.hot.acquire().await?;
         let mut tx = held.begin().await?;
-        open(self, id, namespace, hello, replica, lease)
-            .execute(&mut *tx)
-            .await
-            .map_err(Error::during)?;
-        let rows = query(sql::SESSIONS_RESUME)
+        let opening = open(self, id, namespace, hello, replica, lease);
+        self.in_transaction(&mut tx, None, opening).await?;
+        let resuming = query(sql::SESSIONS_RESUME)
             .bind(old.0)
             .bind(namespace)
             .bind(id.0)
             .bind(&hello.worker_name)
             .bind(running.iter().map(|r| r.task.0).collect::<Vec<_>>())
-            .bind(running.iter().map(|r| number(r.attempt)).collect::<Vec<_>>())
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(Error::during)?;
+            .bind(running.iter().map(|r| number(r.attempt)).collect::<Vec<_>>());
+        let rows = self.in_transaction(&mut tx, None, resuming).await?;
         if rows.is_empty() {
             tx.rollback().await.map_err(Error::during)?;
             held.release();

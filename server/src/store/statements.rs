@@ -129,3 +129,35 @@ statements! {
     WATCH_NOTIFY = "watch/notify";
     WATCH_REVISIONS = "watch/revisions";
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::Path;
+
+    /// How often each file sends a statement by itself. `mod.rs`: by `in_transaction` and `rows`, which measure what
+    /// they are given, and three times before anything is served. `audit.rs` measures what it is given,
+    /// `statistics.rs` what it reads row by row. `pooler.rs` and `wall.rs` look at the database before anything is
+    /// served; `wall.rs` also sends what begins a transaction and what ends it.
+    const SENDERS: [(&str, usize); 5] =
+        [("audit.rs", 1), ("mod.rs", 5), ("pooler.rs", 1), ("statistics.rs", 1), ("wall.rs", 5)];
+
+    #[test]
+    fn every_statement_is_sent_from_where_it_is_measured() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
+        let mut found = BTreeMap::new();
+        for file in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let text = fs::read_to_string(file.path()).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            let sent = [".fetch(", ".fetch_all(", ".fetch_one(", ".fetch_optional(", ".execute("];
+            let times: usize = sent.iter().map(|way| code.matches(way).count()).sum();
+            if times > 0 {
+                found.insert(file.file_name().into_string().unwrap(), times);
+            }
+        }
+        let known = SENDERS.map(|(file, times)| (file.to_owned(), times));
+        let why = "send it by `Store::rows` or `Store::in_transaction`, which measure it";
+        assert_eq!(found, BTreeMap::from(known), "{why}");
+    }
+}

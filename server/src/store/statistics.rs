@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use futures_util::TryStreamExt as _;
+use futures_util::{Stream, TryStreamExt as _};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use serde::Serialize;
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
@@ -102,21 +103,22 @@ impl Store {
     async fn try_roll_up(&self, most: i64) -> Result<RolledUp, Error> {
         let mut held = self.hot.acquire().await?;
         let mut tx = held.begin().await?;
-        query(sql::STATISTICS_SETTINGS).execute(&mut *tx).await.map_err(Error::during)?;
-        let turn = query(sql::STATISTICS_TURN).bind(most).fetch_optional(&mut *tx);
-        let Some(turn) = turn.await.map_err(Error::during)? else {
+        self.in_transaction(&mut tx, None, query(sql::STATISTICS_SETTINGS)).await?;
+        let turn = query(sql::STATISTICS_TURN).bind(most);
+        let turn = self.in_transaction(&mut tx, None, turn).await?;
+        let Some(turn) = turn.first() else {
             tx.rollback().await.map_err(Error::during)?;
             held.release();
             return Ok(RolledUp::default());
         };
-        let (first, last): (i64, i64) = (get(&turn, "first")?, get(&turn, "last")?);
-        let (horizon, newest) = (get(&turn, "horizon")?, get(&turn, "newest")?);
+        let (first, last): (i64, i64) = (get(turn, "first")?, get(turn, "last")?);
+        let (horizon, newest) = (get(turn, "horizon")?, get(turn, "newest")?);
         if last <= first {
             tx.rollback().await.map_err(Error::during)?;
             held.release();
             return Ok(RolledUp { counted: 0, mark: first, horizon, newest });
         }
-        let has_fires: bool = get(&turn, "has_fires")?;
+        let has_fires: bool = get(turn, "has_fires")?;
         let (always, never) = (Timestamp::UNIX_EPOCH, latest());
         let ended = self.ended_in(&mut tx, (first, last), (always, never), None, has_fires);
         let (minutes, counted) = ended.await?;
@@ -129,9 +131,9 @@ impl Store {
         }
         let rows: Vec<Row<'_>> =
             units.iter().map(|((unit, key), tally)| row(*unit, *key, tally)).collect();
-        let added = query(sql::STATISTICS_ADD).bind(Json(rows)).bind(first).bind(last);
-        let added = added.fetch_one(&mut *tx).await.map_err(Error::during)?;
-        if get::<i64>(&added, "moved")? != 1 {
+        let adding = query(sql::STATISTICS_ADD).bind(Json(rows)).bind(first).bind(last);
+        let added = self.in_transaction(&mut tx, None, adding).await?;
+        if all(&added, |row| get::<i64>(row, "moved"))? != [1] {
             return Err(Error::Corrupt("the mark of statistics has moved by itself".to_owned()));
         }
         tx.commit().await.map_err(Error::during)?;
@@ -161,10 +163,11 @@ impl Store {
         // All statements see one moment, so that nothing is counted twice or not at all.
         let one_moment = "set transaction isolation level repeatable read, read only";
         for statement in [one_moment, sql::STATISTICS_SETTINGS] {
-            query(statement).execute(&mut *tx).await.map_err(Error::during)?;
+            self.in_transaction(&mut tx, None, query(statement)).await?;
         }
         // The mark is nobody's.
-        let mark = query(sql::STATISTICS_MARK).fetch_one(&mut *tx).await.map_err(Error::during)?;
+        let mark = self.in_transaction(&mut tx, None, query(sql::STATISTICS_MARK)).await?;
+        let mark = mark.first().ok_or_else(|| Error::Corrupt("there is no mark".to_owned()))?;
         let tenant = Some(Tenant::Namespace(wanted.namespace));
         if let Some(settings) = self.beginning_with(tenant, PATIENCE).settings() {
             wall::run(&mut tx, settings).await.map_err(Error::during)?;
@@ -176,24 +179,19 @@ impl Store {
             .bind(&wanted.lanes)
             .bind(wanted.schedule.map(|id| id.0))
             .bind(wanted.limit + 1);
-        let mut read = 0;
-        {
-            // Row by row: many large rows may come to few small ones.
-            let mut kept = statement.fetch(&mut *tx);
-            while let Some(row) = kept.try_next().await.map_err(Error::during)? {
-                let (key, tally) = kept_row(&row)?;
-                read += 1;
-                // Broken off: the connection is closed, and with it the statement.
-                if read > wanted.limit || !take(key, &tally) {
-                    return Ok(false);
-                }
-            }
+        // With the time that it takes to take the rows.
+        let running = self.statements.start(sql::STATISTICS_KEPT);
+        let read = read_kept(statement.fetch(&mut *tx), wanted.limit, &mut take).await;
+        running.end(read.as_ref().err().map(Error::kind));
+        if !read? {
+            // Broken off: the connection is closed, and with it the statement.
+            return Ok(false);
         }
-        let from: i64 = get(&mark, "xid")?;
+        let from: i64 = get(mark, "xid")?;
         let times = (wanted.since, wanted.until);
         let lanes = Some(wanted.lanes.as_slice());
         let (since, _) =
-            self.ended_in(&mut tx, (from, NO_END), times, lanes, get(&mark, "has_fires")?).await?;
+            self.ended_in(&mut tx, (from, NO_END), times, lanes, get(mark, "has_fires")?).await?;
         tx.commit().await.map_err(Error::during)?;
         held.release();
         Ok(since.iter().all(|(key, tally)| {
@@ -219,12 +217,10 @@ impl Store {
             .bind(until.to_sqlx())
             .bind(lanes)
             .bind(has_fires);
-        let running = self.statements.start(sql::STATISTICS_ENDED);
-        let ended = statement.fetch_all(&mut *tx).await;
-        running.end(ended.as_ref().err().map(Error::kind_of));
+        let ended = self.in_transaction(tx, None, statement).await?;
         let mut minutes: HashMap<StatKey, Tally> = HashMap::new();
         let mut counted = 0;
-        for row in &ended.map_err(Error::during)? {
+        for row in &ended {
             let key = StatKey {
                 at: time(row, "minute")?,
                 lane: get(row, "lane")?,
@@ -304,7 +300,25 @@ fn row(unit: StatUnit, key: StatKey, tally: &Tally) -> Row<'_> {
     }
 }
 
-fn kept_row(row: &sqlx::postgres::PgRow) -> Result<(StatKey, Tally), rows::Corrupt> {
+/// Hands rows to `take` until it wants no more, or they are more than the limit; false then. One by one: many large
+/// rows may come to few small ones.
+async fn read_kept(
+    mut rows: impl Stream<Item = Result<PgRow, sqlx::Error>> + Unpin,
+    limit: i64,
+    take: &mut impl FnMut(StatKey, &Tally) -> bool,
+) -> Result<bool, Error> {
+    let mut read = 0;
+    while let Some(row) = rows.try_next().await.map_err(Error::during)? {
+        let (key, tally) = kept_row(&row)?;
+        read += 1;
+        if read > limit || !take(key, &tally) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn kept_row(row: &PgRow) -> Result<(StatKey, Tally), rows::Corrupt> {
     let schedule: Uuid = get(row, "schedule")?;
     let key = StatKey {
         at: time(row, "at")?,

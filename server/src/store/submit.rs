@@ -134,7 +134,7 @@ impl Store {
                 Unique::Refused(holder) => {
                     if row.task.idempotency_key.is_some() {
                         let statement = query(sql::TASKS_KEYS_DROP).bind(vec![row.id.0]);
-                        statement.execute(&mut *tx).await.map_err(Error::during)?;
+                        self.in_transaction(&mut tx, None, statement).await?;
                     }
                     *answer = Keyed::UniqueConflict(holder);
                 }
@@ -156,7 +156,7 @@ impl Store {
             .collect();
         if !submitted.is_empty() {
             let statement = self.submit_statement(&submitted, &[]);
-            statement.execute(&mut *tx).await.map_err(Error::during)?;
+            self.in_transaction(&mut tx, None, statement).await?;
         }
         tx.commit().await.map_err(Error::during)?;
         held.release();
@@ -176,15 +176,13 @@ impl Store {
             return Ok(answers);
         }
         let key = |n: usize| rows[n].task.idempotency_key.clone().unwrap_or_default();
-        let claimed = query(sql::TASKS_KEYS_CLAIM)
+        let claiming = query(sql::TASKS_KEYS_CLAIM)
             .bind(self.now())
             .bind(keyed.iter().map(|&n| rows[n].namespace).collect::<Vec<_>>())
             .bind(keyed.iter().map(|&n| key(n)).collect::<Vec<_>>())
             .bind(keyed.iter().map(|&n| hashes[n].as_slice()).collect::<Vec<_>>())
-            .bind(keyed.iter().map(|&n| rows[n].id.0).collect::<Vec<_>>())
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(Error::during)?;
+            .bind(keyed.iter().map(|&n| rows[n].id.0).collect::<Vec<_>>());
+        let claimed = self.in_transaction(tx, None, claiming).await?;
         let claimed = claimed
             .iter()
             .map(|row| row.try_get::<Uuid, _>("task"))
@@ -195,12 +193,10 @@ impl Store {
         if taken.is_empty() {
             return Ok(answers);
         }
-        let holders = query(sql::TASKS_KEYS_READ)
+        let reading = query(sql::TASKS_KEYS_READ)
             .bind(taken.iter().map(|&n| rows[n].namespace).collect::<Vec<_>>())
-            .bind(taken.iter().map(|&n| key(n)).collect::<Vec<_>>())
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(Error::during)?;
+            .bind(taken.iter().map(|&n| key(n)).collect::<Vec<_>>());
+        let holders = self.in_transaction(tx, None, reading).await?;
         for n in taken {
             let mut found = None;
             for holder in &holders {
@@ -230,23 +226,15 @@ impl Store {
         key: &str,
         replaced: &mut Vec<(TaskId, i32)>,
     ) -> Result<Unique, Error> {
-        let claimed = query(sql::TASKS_UNIQUE_CLAIM)
+        let claiming = query(sql::TASKS_UNIQUE_CLAIM)
             .bind(vec![row.namespace])
             .bind(vec![key])
-            .bind(vec![row.id.0])
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(Error::during)?;
-        if claimed.is_some() {
+            .bind(vec![row.id.0]);
+        if !self.in_transaction(tx, None, claiming).await?.is_empty() {
             return Ok(Unique::Taken);
         }
-        let holder = query(sql::TASKS_UNIQUE_HOLDER)
-            .bind(row.namespace)
-            .bind(key)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(Error::during)?;
-        let holder = match holder {
+        let holding = query(sql::TASKS_UNIQUE_HOLDER).bind(row.namespace).bind(key);
+        let holder = match self.in_transaction(tx, None, holding).await?.first() {
             Some(holder) => TaskId(holder.try_get("task").map_err(Error::during)?),
             // Given back between the two statements.
             None => {
@@ -258,16 +246,13 @@ impl Store {
             UniqueConflict::ReturnExisting => Ok(Unique::Existing(holder)),
             UniqueConflict::Refuse => Ok(Unique::Refused(holder)),
             UniqueConflict::ReplaceWaiting => {
-                let gone = query(sql::TASKS_REPLACE)
-                    .bind(self.now())
-                    .bind(row.namespace)
-                    .bind(holder.0)
-                    .fetch_optional(&mut *tx)
-                    .await
-                    .map_err(Error::during)?;
-                let Some(gone) = gone else { return Ok(Unique::Refused(holder)) };
+                let replacing =
+                    query(sql::TASKS_REPLACE).bind(self.now()).bind(row.namespace).bind(holder.0);
+                let gone = self.in_transaction(tx, None, replacing).await?;
+                let Some(gone) = gone.first() else { return Ok(Unique::Refused(holder)) };
+                let lane = gone.try_get("lane").map_err(Error::during)?;
                 self.point_unique(tx, row, key).await?;
-                replaced.push((holder, gone.try_get("lane").map_err(Error::during)?));
+                replaced.push((holder, lane));
                 Ok(Unique::Taken)
             }
         }
@@ -275,7 +260,7 @@ impl Store {
 
     async fn point_unique(&self, tx: &mut PgConnection, row: &Row, key: &str) -> Result<(), Error> {
         let statement = query(sql::TASKS_UNIQUE_POINT).bind(row.namespace).bind(key).bind(row.id.0);
-        statement.execute(&mut *tx).await.map(drop).map_err(Error::during)
+        self.in_transaction(tx, None, statement).await.map(drop)
     }
 
     async fn point_idempotency(
@@ -286,7 +271,7 @@ impl Store {
     ) -> Result<(), Error> {
         let Some(key) = &row.task.idempotency_key else { return Ok(()) };
         let statement = query(sql::TASKS_KEYS_POINT).bind(row.namespace).bind(key).bind(holder.0);
-        statement.execute(&mut *tx).await.map(drop).map_err(Error::during)
+        self.in_transaction(tx, None, statement).await.map(drop)
     }
 
     /// Without `slots`, nothing is leased.
