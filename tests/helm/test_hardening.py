@@ -1,9 +1,16 @@
 """What a security review looks for, in every pod of every combination of values."""
 
 import json
+import re
 import unittest
 
 import chart
+import yaml
+
+IMAGE = chart.ROOT / "helm" / "image"
+VALUES = yaml.safe_load((chart.CHART / "values.yaml").read_text())
+# PostgreSQL's versions have two numbers, others three.
+EXACT = re.compile(r"(/postgres:\d+\.\d+|:v?\d+\.\d+\.\d+|@sha256:[0-9a-f]{64})$")
 
 
 def containers(spec):
@@ -75,11 +82,27 @@ class Hardening(unittest.TestCase):
             self.assertLessEqual({"cpu", "memory"}, set(container["resources"]["requests"]))
             self.assertIn("memory", container["resources"]["limits"])
 
-    def test_every_image_has_a_tag_or_a_digest_that_is_not_latest(self):
+    def test_every_image_has_an_exact_version_or_a_digest(self):
         for _, _, container in self.each_container():
-            last = container["image"].rsplit("/", 1)[-1]
-            self.assertTrue(":" in last, container["image"])
-            self.assertFalse(last.endswith(":latest"))
+            self.assertRegex(container["image"], EXACT)
+
+    def test_images_beside_the_chart_have_an_exact_version_too(self):
+        compose = (IMAGE / "docker-compose.yml").read_text()
+        images = re.findall(r"^ +image: (\S+)$", compose, re.MULTILINE)
+        # The first one is built where it runs.
+        self.assertEqual(images[0], "bellringer:local")
+        for image in images[1:]:
+            self.assertRegex(image, EXACT)
+        dockerfile = (IMAGE / "Dockerfile").read_text()
+        for base in re.findall(r"^FROM (?:--\S+ )*(\S+)", dockerfile, re.MULTILINE):
+            self.assertRegex(base, r"^scratch$|@sha256:[0-9a-f]{64}$")
+
+    def test_one_version_of_a_program_is_used_by_chart_compose_file_and_tests(self):
+        compose = (IMAGE / "docker-compose.yml").read_text()
+        postgres = VALUES["postgres"]["image"]
+        self.assertIn(f"image: {postgres['repository']}:{postgres['tag']}\n", compose)
+        tool = (chart.ROOT / ".ci" / "tool").read_text()
+        self.assertIn(f" GRPC_HEALTH_PROBE={VALUES['test']['image']['tag'][1:]} ", tool)
 
     def test_secrets_are_in_secrets_only(self):
         for values in chart.VALUES:
