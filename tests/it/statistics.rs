@@ -296,21 +296,32 @@ async fn after_a_dump_was_restored_elsewhere_the_handbook_lets_statistics_and_wa
         test.cancel(&id).await;
         id
     };
+    let queue = || "tried".to_owned();
+    let hello = pb::Hello { credit: 2, queues: vec![queue()], ..Default::default() };
+    let mut worker = Worker::hello(&test.replica, hello).await;
+    let mut tried = async || {
+        test.submit(pb::TaskSpec { queue: queue(), retry: retry(2, 3_600), ..task() }).await;
+        let assigned = worker.task().await;
+        worker.fail(&assigned, "TROUBLE").await;
+    };
+    tried().await;
     for _ in 0..3 {
         cancelled().await;
     }
     while rolled_up(&mut database).await < 3 {
         roll_up(&test.replica).await;
     }
-    // Two that are not counted yet, and all numbers as of a PostgreSQL that is far ahead.
+    // Two that are not counted yet, and an attempt, and all numbers as of a PostgreSQL that is far ahead.
     sqlx::raw_sql("begin; lock table statistic_mark in exclusive mode")
         .execute(&mut database)
         .await
         .unwrap();
     cancelled().await;
     cancelled().await;
+    tried().await;
     sqlx::raw_sql(
-        "update result set xid = xid + 1000000000; update statistic_mark set xid = xid + 1000000000;
+        "update result set xid = xid + 1000000000; update attempt set xid = xid + 1000000000;
+         update statistic_mark set xid = xid + 1000000000;
          update history_tick set xid = xid + 1000000000; commit",
     )
     .execute(&mut database)
@@ -325,16 +336,29 @@ async fn after_a_dump_was_restored_elsewhere_the_handbook_lets_statistics_and_wa
     let mut watch = test.tasks().watch(request).await.unwrap().into_inner();
     let sixth = cancelled().await;
     let told = loop {
-        if let Some(task) = watch.message().await.unwrap().unwrap().task {
-            break task.id;
+        let event = watch.message().await.unwrap().unwrap();
+        if event.event() == pb::WatchEvent::Change {
+            break event.task.unwrap().id;
         }
     };
     assert_eq!(told, sixth, "and of no end before");
-    assert_eq!(total(&test.replica).await.cancelled, 6);
+    // Each end is counted once, also that of the attempts that were followed by no end of their task.
+    let counted = async || {
+        let total = total(&test.replica).await;
+        (total.cancelled, total.attempts.unwrap().failed)
+    };
+    assert_eq!(counted().await, (6, 2));
     while rolled_up(&mut database).await < 6 {
         roll_up(&test.replica).await;
     }
-    assert_eq!(total(&test.replica).await.cancelled, 6);
+    assert_eq!(counted().await, (6, 2));
+    assert_eq!(kept(&mut database).await, 2);
+}
+
+/// Attempts that have failed and are counted in the tables.
+async fn kept(database: &mut PgConnection) -> i64 {
+    let counted = "select coalesce(sum(tries_failed), 0)::int8 from statistic where unit = 1";
+    sqlx::query_scalar(counted).fetch_one(database).await.unwrap()
 }
 
 #[tokio::test]
