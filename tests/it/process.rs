@@ -229,7 +229,7 @@ async fn two_replicas_serve_one_queue_with_and_without_hints() {
     working.join_next().await.unwrap().unwrap().unwrap();
 }
 
-/// G-22.
+/// G-22. The outage is short; BELLRINGER_OUTAGE is a longer time for it, in seconds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g_22_a_lost_database_fails_calls_fast_and_is_used_again_when_it_is_back() {
     let home = tempfile::Builder::new().prefix("bellringer-outage").tempdir().unwrap();
@@ -250,9 +250,9 @@ async fn g_22_a_lost_database_fails_calls_fast_and_is_used_again_when_it_is_back
     let database = postgres.url("bellringer");
     bellringer_server::store::migrate(&database).await.unwrap();
     let port = free_port();
-    let _server = serve(&database, port, &[]).await;
+    let mut server = serve(&database, port, &[]).await;
     let client = client(port).await;
-    let kept = client.submit(NewTask::new("work")).await.unwrap().task_id;
+    let kept = client.submit_batch(vec![NewTask::new("work"); 100]).await.unwrap();
 
     tokio::task::spawn_blocking(move || postgres.stop()).await.unwrap();
     let lost = tokio::time::Instant::now();
@@ -267,7 +267,20 @@ async fn g_22_a_lost_database_fails_calls_fast_and_is_used_again_when_it_is_back
     .await;
     let red = lost.elapsed();
     assert!(red < Duration::from_secs(5), "{red:?}");
-    assert_eq!(health(&url, "liveness").await, Some(ServingStatus::Serving));
+    let outage = std::env::var("BELLRINGER_OUTAGE").map_or(0, |length| length.parse().unwrap());
+    let mut calls = 0;
+    loop {
+        assert_eq!(health(&url, "liveness").await, Some(ServingStatus::Serving));
+        assert_eq!(health(&url, "").await, Some(ServingStatus::NotServing));
+        if lost.elapsed() >= Duration::from_secs(outage) {
+            break;
+        }
+        let error = client.submit(NewTask::new("work")).await.unwrap_err();
+        assert_eq!(error.code(), Some(tonic::Code::Unavailable), "{error}");
+        calls += 1;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let outage = lost.elapsed();
 
     let postgres = start(options).await;
     let back = tokio::time::Instant::now();
@@ -277,10 +290,15 @@ async fn g_22_a_lost_database_fails_calls_fast_and_is_used_again_when_it_is_back
     .await;
     let green = back.elapsed();
     assert!(green < Duration::from_secs(5), "{green:?}");
+    assert!(server.0.try_wait().unwrap().is_none(), "the process went on all the time");
     println!(
-        "database lost: call refused after {refused:?}, red after {red:?}; green again {green:?}"
+        "database lost for {outage:?}: call refused after {refused:?}, red after {red:?}, {calls} more calls refused; \
+         green again {green:?}"
     );
-    assert_eq!(client.get(&kept).await.unwrap().state(), pb::TaskState::Ready);
+    for task in kept {
+        let task = client.get(&task.unwrap().task_id).await.unwrap();
+        assert_eq!(task.state(), pb::TaskState::Ready);
+    }
     client.submit(NewTask::new("work")).await.unwrap();
     tokio::task::spawn_blocking(move || postgres.stop()).await.unwrap();
 }
