@@ -224,12 +224,12 @@ async fn secrets_and_contents_of_tasks_are_found_nowhere_else() {
         assert!(shown.status.success());
         told.extend([shown.stdout, shown.stderr].map(|out| String::from_utf8(out).unwrap()));
 
-        let mut server = Process::start(
+        let mut server = Process::start_with_log(
             Command::new(program("bellringer"))
                 .arg("serve")
                 .envs(environment)
-                .stdout(Stdio::null())
-                .stderr(log),
+                .stdout(Stdio::null()),
+            log,
         );
         let tls = ClientTlsConfig::new()
             .ca_certificate(Certificate::from_pem(authority.pem()))

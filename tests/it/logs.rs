@@ -15,6 +15,7 @@ use crate::support::collector::Collector;
 use crate::support::make;
 use crate::support::postgres::fresh_database;
 use crate::support::process::{Process, address, eventually, free_port, health, program};
+use crate::support::watched;
 
 /// Stands in everything that is secret, or nobody's business but the caller's.
 pub(crate) const CANARY: &str = "cAnArY-4711";
@@ -31,15 +32,15 @@ impl Logged {
     pub(crate) async fn start(database: &str, settings: &[(&str, &str)]) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
-        let process = Process::start(
+        let process = Process::start_with_log(
             Command::new(program("bellringer"))
                 .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
                 .env("BELLRINGER_DATABASE_URL", database)
                 .env("BELLRINGER__LOG__FORMAT", "json")
                 .env("BELLRINGER__LOG__LEVEL", "info,bellringer_server=debug")
                 .envs(settings.iter().copied())
-                .stdout(Stdio::null())
-                .stderr(log),
+                .stdout(Stdio::null()),
+            log,
         );
         let url = address(port);
         eventually("the server is ready", || async {
@@ -55,6 +56,7 @@ impl Logged {
         self.process.signal(rustix::process::Signal::TERM);
         assert_eq!(self.process.exit_code().await, Some(0));
         let text = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
+        watched::look_through("a server", &text);
         let lines = text.lines().map(|line| {
             serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"))
         });

@@ -50,7 +50,7 @@ async fn pooler(database: &PrivatePostgres) -> Option<Pooler> {
         }
         command.args(["-u", "nobody"]);
     }
-    command.arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
+    command.arg(&file).stdout(Stdio::null());
     let process = Process::start(&mut command);
     let url = format!("postgres://{user}@127.0.0.1:{port}/bellringer?sslmode=disable");
     eventually("PgBouncer answers", || async { PgConnection::connect(&url).await.is_ok() }).await;

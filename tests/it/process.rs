@@ -161,8 +161,7 @@ async fn a_worker_frozen_past_its_lease_is_too_late_and_its_result_is_kept() {
     let frozen = Process::start(
         Command::new(program("bellctl"))
             .args(["--server", &address(port), "worker", "--name", "frozen"])
-            .args(["--exec", "work=sleep 1; echo late"])
-            .stderr(Stdio::null()),
+            .args(["--exec", "work=sleep 1; echo late"]),
     );
     let task = client.submit(NewTask::new("work").json(&()).unwrap()).await.unwrap().task_id;
     eventually("the worker runs it", || async {

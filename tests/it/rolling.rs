@@ -184,7 +184,8 @@ async fn submit(address: String, number: usize, enough: CancellationToken) -> Se
     while !enough.is_cancelled() {
         count += 1;
         let request = pb::SubmitRequest {
-            task: Some(make::task()),
+            // The handler takes none.
+            task: Some(pb::TaskSpec { payload: None, ..make::task() }),
             idempotency_key: format!("{number}/{count}"),
             ..Default::default()
         };

@@ -11,7 +11,7 @@ use sqlx::Connection as _;
 use tonic::service::interceptor::InterceptedService;
 use tonic::{Status, Streaming};
 
-use super::{Replica, TestServer};
+use super::{Replica, TestServer, watched};
 
 /// Settings of a server that asks for API keys.
 pub(crate) const KEYS: &[(&str, &str)] = &[("BELLRINGER__AUTH__MECHANISMS", "keys")];
@@ -74,6 +74,7 @@ impl TestServer {
 /// The same, in a database.
 pub(crate) async fn add_key(url: &str, namespace: &str, roles: &[&str], queues: &[&str]) -> NewKey {
     let new = NewKey::random();
+    watched::secret(new.text.splitn(3, '_').last().unwrap());
     let mut database = sqlx::PgConnection::connect(url).await.unwrap();
     sqlx::query(
         "insert into api_key (id, namespace, name, roles, queues, hash, created_by)

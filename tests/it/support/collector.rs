@@ -18,6 +18,8 @@ use tokio::task::JoinSet;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
+use super::watched;
+
 /// Long enough for a loaded machine; tests that pass never wait for it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -48,6 +50,7 @@ impl TraceService for Service {
             let attributes = resource.resource.unwrap_or_default().attributes;
             let service = text(&attributes, "service.name");
             for scope in resource.scope_spans {
+                watched::look_through("a trace", &format!("{:?}", scope.spans));
                 seen.extend(
                     scope.spans.into_iter().map(|span| Seen { service: service.clone(), span }),
                 );

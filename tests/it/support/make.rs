@@ -3,9 +3,12 @@
 use bellringer_api::v1 as pb;
 use prost_types::value::Kind;
 
-/// A task of kind `work` in the default queue.
+use super::watched::MARK;
+
+/// A task of kind `work` in the default queue, with a payload that must not be seen in any log.
 pub(crate) fn task() -> pb::TaskSpec {
-    pb::TaskSpec { kind: "work".to_owned(), ..Default::default() }
+    let payload = text(&format!("{MARK} in a payload"));
+    pb::TaskSpec { kind: "work".to_owned(), payload, ..Default::default() }
 }
 
 /// Seconds as the protobuf has them.
@@ -37,7 +40,7 @@ pub(crate) fn retry(max_attempts: u32, wait: i64) -> Option<pb::RetryPolicy> {
 pub(crate) fn error(kind: &str) -> Option<pb::TaskError> {
     Some(pb::TaskError {
         r#type: kind.to_owned(),
-        message: "it went wrong".to_owned(),
+        message: format!("it went wrong: {MARK} in an error"),
         detail: String::new(),
     })
 }

@@ -12,6 +12,7 @@ pub(crate) mod replicas;
 pub(crate) mod server;
 pub(crate) mod service;
 pub(crate) mod tls;
+pub(crate) mod watched;
 pub(crate) mod worker;
 
 pub(crate) use access::Caller;

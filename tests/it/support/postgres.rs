@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use bellringer_server::private_postgres::{Data, Options, PrivatePostgres, Speed};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
+use super::watched;
+
 static CLUSTER: OnceLock<Cluster> = OnceLock::new();
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
@@ -57,6 +59,7 @@ impl Cluster {
                         bellringer_server::store::migrate(&cluster.url(&cluster.template))
                             .await
                             .expect("a migrated template");
+                        cluster.name_secrets().await;
                     });
             });
         });
@@ -65,6 +68,16 @@ impl Cluster {
 
     fn url(&self, database: &str) -> String {
         self.url.replace("{}", database)
+    }
+
+    /// The key that seals tokens is the same in every clone.
+    async fn name_secrets(&self) {
+        let mut template = PgConnection::connect(&self.url(&self.template)).await.unwrap();
+        let forms = "select array[encode(token_key, 'hex'), rtrim(translate(replace(encode(token_key, \
+                     'base64'), chr(10), ''), '+/', '-_'), '=')] from cluster";
+        let forms: Vec<String> = sqlx::query_scalar(forms).fetch_one(&mut template).await.unwrap();
+        forms.iter().for_each(|form| watched::secret(form));
+        template.close().await.unwrap();
     }
 
     async fn run(&self, statement: &str) {
@@ -83,6 +96,7 @@ pub(crate) async fn fresh_database() -> String {
         std::process::id(),
         NUMBER.fetch_add(1, Ordering::Relaxed)
     );
+    watched::tally();
     cluster.run(&format!("create database {name} template {}", cluster.template)).await;
     cluster.url(&name)
 }

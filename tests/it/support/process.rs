@@ -1,15 +1,19 @@
 //! The real programs, as processes that can be killed and frozen.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::mpsc::Receiver;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tonic::transport::Channel;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+
+use super::watched;
 
 /// Long enough for a loaded machine; tests that pass never wait for it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,12 +44,39 @@ pub(crate) fn program(name: &str) -> PathBuf {
     folder.join(name)
 }
 
-/// A child that does not outlive the test.
-pub(crate) struct Process(pub(crate) Child);
+/// Those that run.
+static CHILDREN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// Ends every child, for who ends this process in the middle of its tests.
+pub(crate) fn end_all() {
+    for id in CHILDREN.lock().unwrap().drain(..) {
+        if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+            kill_process(pid, Signal::KILL).ok();
+        }
+    }
+}
+
+/// A child that does not outlive the test, and the end of what it wrote.
+pub(crate) struct Process(pub(crate) Child, Option<Receiver<()>>);
 
 impl Process {
+    /// Starts it; what it writes as its log is watched.
     pub(crate) fn start(command: &mut Command) -> Self {
-        Self(command.stdin(Stdio::null()).spawn().unwrap())
+        let name = command.get_program().to_string_lossy().into_owned();
+        let mut started = Self::spawn(command.stderr(Stdio::piped()));
+        started.1 = started.0.stderr.take().map(|log| watched::follow(name, log));
+        started
+    }
+
+    /// Starts it with a log that the test looks through by itself.
+    pub(crate) fn start_with_log(command: &mut Command, log: File) -> Self {
+        Self::spawn(command.stderr(log))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let child = command.stdin(Stdio::null()).spawn().unwrap();
+        CHILDREN.lock().unwrap().push(child.id());
+        Self(child, None)
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -75,6 +106,12 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.0.kill().ok();
         self.0.wait().ok();
+        CHILDREN.lock().unwrap().retain(|id| *id != self.0.id());
+        if let Some(log) = &self.1 {
+            // Somebody whom it has started may have its log open still.
+            log.recv_timeout(Duration::from_secs(2)).ok();
+        }
+        watched::tally();
     }
 }
 
@@ -107,7 +144,6 @@ pub(crate) async fn serve_with(
         Command::new(program)
             .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
             .env("BELLRINGER_DATABASE_URL", database)
-            .env("BELLRINGER__LOG__LEVEL", "error")
             .envs(settings.iter().copied()),
     );
     let url = address(port);
@@ -139,6 +175,7 @@ pub(crate) async fn http_get(address: &str, path: &str) -> String {
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.unwrap();
+    watched::look_through(path, &answer);
     answer
 }
 

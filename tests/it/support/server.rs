@@ -20,6 +20,7 @@ use tonic_types::StatusExt as _;
 use super::collector::Collector;
 use super::postgres::fresh_database;
 use super::process::http_get;
+use super::watched;
 
 /// A replica.
 pub(crate) struct Replica {
@@ -37,12 +38,6 @@ pub(crate) struct TestServer {
 
 impl Replica {
     pub(crate) async fn start(url: &str, clock: Arc<dyn Clock>, settings: &[(&str, &str)]) -> Self {
-        // Shown with a test that fails; the first one of the process sets it up.
-        tracing_subscriber::fmt()
-            .with_env_filter("warn,sqlx=off")
-            .with_test_writer()
-            .try_init()
-            .ok();
         let app = App::start_with(&config(url, settings), clock).await.unwrap();
         let address = format!("http://{}", app.local_addr());
         let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
@@ -82,6 +77,7 @@ impl Replica {
 /// Settings for a test: a free port, a small server, and `settings` as variables of the environment, of which
 /// the prefix may be left out.
 pub(crate) fn config(url: &str, settings: &[(&str, &str)]) -> Config {
+    watched::start();
     let flags = Flags {
         database_url: Some(url.to_owned()),
         listen: Some("127.0.0.1:0".parse().unwrap()),

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use super::{Replica, make};
+use super::{Replica, make, watched};
 
 /// Long enough for a loaded machine; tests that pass never wait for it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -37,6 +37,7 @@ impl Worker {
         let mut worker =
             Self { requests, answers, welcome: pb::Welcome::default(), early: Vec::new() };
         let Answer::Welcome(welcome) = worker.next().await.unwrap() else { panic!("no welcome") };
+        watched::secret(&welcome.session_token);
         worker.welcome = welcome;
         worker
     }
