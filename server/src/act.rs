@@ -1,6 +1,8 @@
 //! Who acts: goes with a call like a trace context does, so that whatever the call changes can be written down
 //! together with the change, and no function on the way has to pass it on, or can forget to.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
+
 use std::sync::{Arc, OnceLock};
 
 tokio::task_local! {

@@ -3,6 +3,8 @@
 //! There is no linger to tune and no delay when idle. The caller is answered after the flush, never
 //! before. The queue is bounded in items and in bytes; beyond that a caller is refused at once.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
+
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -175,8 +177,8 @@ where
             let mut weight = first.weight;
             let mut batch = vec![first];
             while let Ok(entry) = queue.try_recv() {
-                weight.units += entry.weight.units;
-                weight.bytes += entry.weight.bytes;
+                weight.units = weight.units.saturating_add(entry.weight.units);
+                weight.bytes = weight.bytes.saturating_add(entry.weight.bytes);
                 if weight.units > limits.flush_units || weight.bytes > limits.flush_bytes {
                     carried = Some(entry);
                     break;

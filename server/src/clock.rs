@@ -4,6 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+/// When so much time will be over. More than a clock can tell is as good as thirty years.
+pub fn moment_in(wait: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
+    let now = Instant::now();
+    now.checked_add(wait).or_else(|| now.checked_add(FAR)).unwrap_or(now)
+}
 
 /// The time, for everything that is not a wait inside the process (that is `tokio::time`).
 pub trait Clock: Send + Sync + std::fmt::Debug + 'static {

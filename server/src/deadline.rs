@@ -2,6 +2,8 @@
 //! call can be given what is left of its time, and no function on the way has to pass it on. What is done for
 //! several callers at once, in a task of its own, has none.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
+
 use std::time::Duration;
 
 use tokio::time::Instant;

@@ -1,5 +1,7 @@
 //! The log: one line for each event, to standard error, for people or as JSON. Panics are events as well.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
+
 use std::io::{self, IsTerminal as _, Write};
 
 use tracing_subscriber::fmt::MakeWriter;
@@ -59,18 +61,19 @@ impl<W: Write> Write for Line<W> {
     /// may be an event of another thread.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = event.strip_suffix(b"\n").unwrap_or(event);
-        let breaks_out = |at: &usize| {
-            text[*at].is_ascii_control() && !(self.has_colours && is_colour(&text[*at..]))
+        let breaks_out = |(at, byte): (usize, &u8)| {
+            let is_colour = || text.get(at..).is_some_and(is_colour);
+            byte.is_ascii_control() && !(self.has_colours && is_colour())
         };
-        if (0..text.len()).any(|at| breaks_out(&at)) {
-            let mut line = Vec::with_capacity(event.len() + 16);
+        if text.iter().enumerate().any(breaks_out) {
+            let mut line = Vec::with_capacity(event.len().saturating_add(16));
             for (at, byte) in text.iter().enumerate() {
-                match breaks_out(&at) {
+                match breaks_out((at, byte)) {
                     true => line.extend(byte.escape_ascii()),
                     false => line.push(*byte),
                 }
             }
-            line.extend(&event[text.len()..]);
+            line.extend(event.get(text.len()..).unwrap_or_default());
             self.inner.write_all(&line)?;
         } else {
             self.inner.write_all(event)?;
@@ -87,7 +90,7 @@ impl<W: Write> Write for Line<W> {
 fn is_colour(text: &[u8]) -> bool {
     let Some(rest) = text.strip_prefix(b"\x1b[") else { return false };
     let end = rest.iter().position(|byte| !byte.is_ascii_digit() && *byte != b';');
-    end.is_some_and(|end| rest[end] == b'm')
+    end.is_some_and(|end| rest.get(end) == Some(&b'm'))
 }
 
 #[cfg(test)]

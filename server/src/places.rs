@@ -1,5 +1,7 @@
 //! Who may have how many of something: of connections, of calls under way, of streams.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
+
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -71,8 +73,8 @@ impl<K: Hash + Eq + Clone> Places<K> {
         if has >= self.0.share {
             return Err(Full::Share);
         }
-        taken.all += 1;
-        taken.by.insert(of.clone(), has + 1);
+        taken.all = taken.all.saturating_add(1);
+        taken.by.insert(of.clone(), has.saturating_add(1));
         Ok(Place { places: self.clone(), of })
     }
 }
@@ -80,9 +82,9 @@ impl<K: Hash + Eq + Clone> Places<K> {
 impl<K: Hash + Eq> Drop for Place<K> {
     fn drop(&mut self) {
         let mut taken = self.places.lock();
-        taken.all -= 1;
+        taken.all = taken.all.saturating_sub(1);
         match taken.by.get_mut(&self.of) {
-            Some(has) if *has > 1 => *has -= 1,
+            Some(has) if *has > 1 => *has = has.saturating_sub(1),
             _ => {
                 taken.by.remove(&self.of);
             }

@@ -1,6 +1,8 @@
 //! Rates of calls, each key with a bucket of its own. The number of keys is bounded, so that whoever
 //! makes them up uses no memory: beyond the bound, new ones share one bucket.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
+
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::num::NonZeroU32;

@@ -105,7 +105,7 @@ impl Tokens {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.wanted.notified() => {}
-                () = sleep(EVERY - APART) => {}
+                () = sleep(EVERY.saturating_sub(APART)) => {}
             }
             if let Err(error) = self.read().await {
                 let error = format!("{error:#}");
@@ -121,7 +121,7 @@ impl Tokens {
     fn current(&self) -> Arc<[Key]> {
         let set = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         match set.read {
-            Some(read) if read.elapsed() <= EVERY + STALE => set.keys.clone(),
+            Some(read) if read.elapsed() <= EVERY.saturating_add(STALE) => set.keys.clone(),
             _ => Arc::new([]),
         }
     }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Refusal;
 use super::key;
 use super::principal::Identity;
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::{Clock as _, SystemClock, moment_in};
 use crate::domain::{Grant, KeyHash, Role};
 use crate::store::{Error, KeyRow, Store};
 
@@ -76,7 +76,7 @@ impl Keys {
 
     /// Looks at known keys, and writes down which were used, until stopped.
     pub(super) async fn follow(&self, stop: CancellationToken) {
-        let mut write_uses_at = Instant::now() + USES_EVERY;
+        let mut write_uses_at = moment_in(USES_EVERY);
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -88,7 +88,7 @@ impl Keys {
                 tracing::warn!(%error, "failed to look at the API keys; trying again");
             }
             if Instant::now() >= write_uses_at {
-                write_uses_at = Instant::now() + USES_EVERY;
+                write_uses_at = moment_in(USES_EVERY);
                 self.write_uses().await;
             }
         }

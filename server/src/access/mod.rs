@@ -3,6 +3,8 @@
 //!
 //! Credentials go by real time, always, also where the clock of the service was moved.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
+
 mod certificates;
 mod fetch;
 mod jwks;

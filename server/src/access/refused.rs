@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::act::Act;
+use crate::clock::moment_in;
 use crate::store::{Decision, Store};
 
 /// Refusals that wait to be written, and that are written at once.
@@ -56,7 +57,7 @@ impl Refused {
 impl Log {
     /// Writes refusals, and deletes old events, until stopped.
     pub(super) async fn run(mut self, stop: CancellationToken) {
-        let mut prune_at = Instant::now() + PRUNE_EVERY;
+        let mut prune_at = moment_in(PRUNE_EVERY);
         while !stop.is_cancelled() {
             let mut refused = Vec::new();
             tokio::select! {
@@ -66,7 +67,7 @@ impl Log {
             }
             self.write(refused).await;
             if Instant::now() >= prune_at {
-                prune_at = Instant::now() + PRUNE_EVERY;
+                prune_at = moment_in(PRUNE_EVERY);
                 self.prune().await;
             }
             tokio::select! {

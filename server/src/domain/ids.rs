@@ -132,7 +132,7 @@ fn check_name(text: &str, longest: usize, more: &[u8], allowed: &str) -> Result<
     }
     let bytes = text.as_bytes();
     let valid = bytes.len() <= longest
-        && bytes[0].is_ascii_alphanumeric()
+        && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || more.contains(byte));
     if valid {
         return Ok(());

@@ -1,6 +1,8 @@
 //! What a task is and what may happen to it: pure values and rules. Nothing here reads a clock,
 //! does I/O, or knows protobuf or SQL; time and chance are passed in.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
+
 pub mod access;
 pub mod claims;
 pub mod ending;

@@ -9,6 +9,11 @@ use super::{AttemptOutcome, TaskState};
 /// A size is a power of this, in microseconds. A time is told as the middle of its size: within 5 %.
 const GROWTH: f64 = 1.1;
 
+/// Counts never run over: at the end of the numbers they stand still.
+fn grow(count: &mut u64, more: u64) {
+    *count = count.saturating_add(more);
+}
+
 /// How times are distributed: how many there are of each size. Adding keeps everything that is told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spread {
@@ -22,10 +27,12 @@ impl Spread {
     /// Adds `count` times of one size that sum up to `sum_us` microseconds.
     pub fn count(&mut self, size: usize, count: u64, sum_us: u64) {
         if self.sizes.len() <= size {
-            self.sizes.resize(size + 1, 0);
+            self.sizes.resize(size.saturating_add(1), 0);
         }
-        self.sizes[size] += count;
-        self.sum_us += sum_us;
+        if let Some(counted) = self.sizes.get_mut(size) {
+            grow(counted, count);
+        }
+        grow(&mut self.sum_us, sum_us);
     }
 
     /// Adds another one.
@@ -34,9 +41,9 @@ impl Spread {
             self.sizes.resize(other.sizes.len(), 0);
         }
         for (size, more) in self.sizes.iter_mut().zip(&other.sizes) {
-            *size += more;
+            grow(size, *more);
         }
-        self.sum_us += other.sum_us;
+        grow(&mut self.sum_us, other.sum_us);
     }
 
     /// How many times there are.
@@ -52,10 +59,10 @@ impl Spread {
     /// The time that `percent` of them do not exceed, within 5 %. Below 1.1 microseconds it is 0.
     pub fn percentile(&self, percent: u64) -> Option<Duration> {
         let total = self.total();
-        let rank = (total * percent).div_ceil(100).max(1);
-        let mut seen = 0;
+        let rank = total.saturating_mul(percent).div_ceil(100).max(1);
+        let mut seen = 0_u64;
         let size = self.sizes.iter().position(|count| {
-            seen += count;
+            grow(&mut seen, *count);
             seen >= rank
         })?;
         let size = u16::try_from(size).unwrap_or(u16::MAX);
@@ -107,10 +114,10 @@ impl Tally {
     /// Counts tasks that came to this end.
     pub fn count_tasks(&mut self, state: TaskState, count: u64, last_at: Timestamp) {
         match state {
-            TaskState::Succeeded => self.succeeded += count,
-            TaskState::Failed => self.failed += count,
-            TaskState::Cancelled => self.cancelled += count,
-            TaskState::Expired => self.expired += count,
+            TaskState::Succeeded => grow(&mut self.succeeded, count),
+            TaskState::Failed => grow(&mut self.failed, count),
+            TaskState::Cancelled => grow(&mut self.cancelled, count),
+            TaskState::Expired => grow(&mut self.expired, count),
             TaskState::Scheduled | TaskState::Ready | TaskState::Running | TaskState::Retrying => {
                 return;
             }
@@ -125,25 +132,25 @@ impl Tally {
         match outcome {
             // Counted with its task.
             AttemptOutcome::Succeeded => {}
-            AttemptOutcome::Failed => self.tries.failed += count,
-            AttemptOutcome::Cancelled => self.tries.cancelled += count,
-            AttemptOutcome::Snoozed => self.tries.snoozed += count,
-            AttemptOutcome::Released => self.tries.released += count,
-            AttemptOutcome::LeaseExpired => self.tries.lease_expired += count,
+            AttemptOutcome::Failed => grow(&mut self.tries.failed, count),
+            AttemptOutcome::Cancelled => grow(&mut self.tries.cancelled, count),
+            AttemptOutcome::Snoozed => grow(&mut self.tries.snoozed, count),
+            AttemptOutcome::Released => grow(&mut self.tries.released, count),
+            AttemptOutcome::LeaseExpired => grow(&mut self.tries.lease_expired, count),
         }
     }
 
     /// Adds another one.
     pub fn add(&mut self, other: &Self) {
-        self.succeeded += other.succeeded;
-        self.failed += other.failed;
-        self.cancelled += other.cancelled;
-        self.expired += other.expired;
-        self.tries.failed += other.tries.failed;
-        self.tries.cancelled += other.tries.cancelled;
-        self.tries.snoozed += other.tries.snoozed;
-        self.tries.released += other.tries.released;
-        self.tries.lease_expired += other.tries.lease_expired;
+        grow(&mut self.succeeded, other.succeeded);
+        grow(&mut self.failed, other.failed);
+        grow(&mut self.cancelled, other.cancelled);
+        grow(&mut self.expired, other.expired);
+        grow(&mut self.tries.failed, other.tries.failed);
+        grow(&mut self.tries.cancelled, other.tries.cancelled);
+        grow(&mut self.tries.snoozed, other.tries.snoozed);
+        grow(&mut self.tries.released, other.tries.released);
+        grow(&mut self.tries.lease_expired, other.tries.lease_expired);
         self.wait.add(&other.wait);
         self.run.add(&other.run);
         if let Some(last) = other.last
@@ -155,7 +162,7 @@ impl Tally {
 
     /// Succeeded tasks of those that were to run to their end: 0 to 1. Cancelled ones say nothing.
     pub fn success_rate(&self) -> Option<f64> {
-        let all = self.succeeded + self.failed + self.expired;
+        let all = self.succeeded.saturating_add(self.failed).saturating_add(self.expired);
         (all > 0).then(|| self.succeeded as f64 / all as f64)
     }
 }
@@ -193,8 +200,8 @@ impl StatUnit {
     /// The start of the unit that holds a time.
     pub fn floor(self, time: Timestamp) -> Timestamp {
         let length = i64::try_from(self.length().as_secs()).unwrap_or(1);
-        let second = time.as_second() - i64::from(time.subsec_nanosecond() < 0);
-        Timestamp::from_second(second.div_euclid(length) * length).unwrap_or(time)
+        let second = time.as_second().saturating_sub(i64::from(time.subsec_nanosecond() < 0));
+        Timestamp::from_second(second.div_euclid(length).saturating_mul(length)).unwrap_or(time)
     }
 
     /// The end of the unit that holds a time, or the time itself if a unit starts then.

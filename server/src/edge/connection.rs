@@ -24,6 +24,7 @@ use tower::{Service, ServiceExt as _};
 
 use super::opening::Listened;
 use super::{ClientCertificate, Peer, Serving, Settings, Source};
+use crate::clock::moment_in;
 use crate::metrics::Connections;
 use crate::places::Place;
 
@@ -60,7 +61,7 @@ impl Connection {
     {
         let Self { socket, address, place: _place, settings, handshakes, stop } = self;
         let _open = Open::count(&settings.counters);
-        let opened_by = Instant::now() + settings.handshake_timeout;
+        let opened_by = moment_in(settings.handshake_timeout);
         socket.set_nodelay(true).ok();
         let closing = CancellationToken::new();
         let peer = |certificate| Peer { address, closing: closing.clone(), certificate };
@@ -165,7 +166,7 @@ impl Life<'_> {
                     is_closing = true;
                     self.closing.cancel();
                     connection.as_mut().graceful_shutdown();
-                    ending.as_mut().reset(Instant::now() + settings.age_grace);
+                    ending.as_mut().reset(moment_in(settings.age_grace));
                 }
                 () = &mut ending, if is_closing => {
                     settings.counters.cut.inc();

@@ -1,6 +1,8 @@
 //! Connections: who may open how many, TLS, how long they live, and how they end. Knows nothing of
 //! what is called over them.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
+
 mod accept;
 mod certificates;
 mod client_certificate;

@@ -46,7 +46,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Listened<S> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.inner).poll_read(cx, buffer);
         if self.bytes < OPENED {
-            self.bytes += buffer.filled().len() - before;
+            let read = buffer.filled().len().saturating_sub(before);
+            self.bytes = self.bytes.saturating_add(read);
             self.heard.0.store(self.bytes, Ordering::Relaxed);
         }
         read

@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 
 use super::caller::enter;
 use super::convert::access::{pb_event, pb_grant, pb_key, roles};
-use super::convert::fields::{page_size, text};
+use super::convert::fields::{one_more, page_size, text};
 use super::convert::time::{duration, pb_timestamp};
 use super::convert::worker::queues;
 use super::status::invalid;
@@ -112,7 +112,8 @@ impl AccessService for AccessKeys {
         };
         let before = before.as_ref().map(|(at, id)| (*at, id.as_str()));
         let engine = &self.0.engine;
-        let mut keys = engine.list_keys(&scope, before, request.include_ended, size + 1).await?;
+        let mut keys =
+            engine.list_keys(&scope, before, request.include_ended, one_more(size)).await?;
         let has_more = keys.len() > size;
         keys.truncate(size);
         let next_page_token = match keys.last() {
@@ -180,7 +181,7 @@ impl AccessService for AccessKeys {
             before,
             principal: maybe(&principal),
             method: maybe(&method),
-            limit: size + 1,
+            limit: one_more(size),
         };
         let mut events = self.0.engine.list_audit(&which).await?;
         let has_more = events.len() > size;

@@ -16,6 +16,7 @@ use tower::{Layer, Service};
 use super::shapes::{Shape, shape};
 use super::status::invalid;
 use super::undecodable::explained;
+use crate::clock::moment_in;
 use crate::domain::Violations;
 use crate::engine::Error;
 
@@ -88,7 +89,7 @@ where
                 return Box::pin(async move { answer.await.map(explained) });
             }
         };
-        let deadline = Instant::now() + asked.unwrap_or(usual).min(longest);
+        let deadline = moment_in(asked.unwrap_or(usual).min(longest));
         request.extensions_mut().insert(Deadline(Some(deadline)));
         // What the call asks of the database for itself ends by then too.
         let answer = crate::deadline::by(deadline, self.inner.call(request));
@@ -105,13 +106,13 @@ where
 fn asked(headers: &HeaderMap) -> Result<Option<Duration>, String> {
     let Some(value) = headers.get(GRPC_TIMEOUT) else { return Ok(None) };
     let read = || {
-        let (number, unit) = value.to_str().ok()?.split_at_checked(value.len() - 1)?;
+        let (number, unit) = value.to_str().ok()?.split_at_checked(value.len().checked_sub(1)?)?;
         let is_number =
             (1..=8).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
         let number: u64 = is_number.then(|| number.parse().ok())??;
         match unit {
-            "H" => Some(Duration::from_secs(number * 3_600)),
-            "M" => Some(Duration::from_secs(number * 60)),
+            "H" => Some(Duration::from_secs(number.saturating_mul(3_600))),
+            "M" => Some(Duration::from_secs(number.saturating_mul(60))),
             "S" => Some(Duration::from_secs(number)),
             "m" => Some(Duration::from_millis(number)),
             "u" => Some(Duration::from_micros(number)),

@@ -1,5 +1,7 @@
 //! gRPC in and out: every handler reads the request, calls the engine, writes the answer.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
+
 mod access_service;
 mod admin_service;
 mod call;

@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::Context;
 use super::caller::enter;
-use super::convert::fields::{page_size, text};
+use super::convert::fields::{one_more, page_size, text};
 use super::convert::queue::{pb_queue, queue_ref, retention};
 use super::page_token;
 use super::status::invalid;
@@ -43,7 +43,7 @@ impl QueueService for Queues {
         let (Some(namespace), Some(size), Some(after)) = (namespace, size, after) else {
             return Err(invalid(Violations::one("namespace", "cannot be read")));
         };
-        let mut queues = self.0.engine.queues.list(&namespace, &after, size + 1).await?;
+        let mut queues = self.0.engine.queues.list(&namespace, &after, one_more(size)).await?;
         let has_more = queues.len() > size;
         queues.truncate(size);
         let next_page_token = match queues.last() {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::moment_in;
 use crate::domain::Namespace;
 use crate::edge::Source;
 use crate::engine::Error;
@@ -98,7 +99,7 @@ impl Quotas {
         if let Err(after) = counted.failures.take(&source) {
             let mut barred = counted.barred();
             if barred.len() < MOST_KEYS {
-                barred.insert(source, Instant::now() + after);
+                barred.insert(source, moment_in(after));
             }
         }
     }

@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 use super::Context;
 use super::call::context_of;
 use super::caller::enter;
-use super::convert::fields::{key, labels, page_size, text};
+use super::convert::fields::{key, labels, one_more, page_size, text};
 use super::convert::mask;
 use super::convert::schedule::{
     outcomes, overlap, pb_fire, pb_schedule, pb_schedule_spec, schedule_ref, schedule_spec, states,
@@ -126,7 +126,8 @@ impl ScheduleService for Schedules {
         };
         let payloads = caller.payloads(&namespace);
         let schedules = &self.0.engine.schedules;
-        let mut found = schedules.list(&namespace, &after, &labels, &states, size + 1).await?;
+        let mut found =
+            schedules.list(&namespace, &after, &labels, &states, one_more(size)).await?;
         let has_more = found.len() > size;
         found.truncate(size);
         let next_page_token = match found.last() {
@@ -345,7 +346,7 @@ impl ScheduleService for Schedules {
         let (Some((namespace, name)), Some(outcomes), Some(size)) = (named, outcomes, size) else {
             return Err(unread("name"));
         };
-        let page = FiresQuery { from, to, outcomes, before, limit: size + 1 };
+        let page = FiresQuery { from, to, outcomes, before, limit: one_more(size) };
         let (found, mut fires) = self.0.engine.schedules.fires(&namespace, &name, &page).await?;
         let has_more = fires.len() > size;
         fires.truncate(size);

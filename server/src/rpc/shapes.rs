@@ -58,8 +58,8 @@ static SHAPES: LazyLock<HashMap<String, Shape>> = LazyLock::new(|| {
 
 fn long(path: &str) -> Option<Duration> {
     match path {
-        "/bellringer.v1.TaskService/Wait" => Some(WAIT.0 + MARGIN),
-        "/bellringer.v1.WorkerService/Lease" => Some(LEASE_WAIT + MARGIN),
+        "/bellringer.v1.TaskService/Wait" => Some(WAIT.0.saturating_add(MARGIN)),
+        "/bellringer.v1.WorkerService/Lease" => Some(LEASE_WAIT.saturating_add(MARGIN)),
         "/bellringer.v1.QueueService/Purge"
         | "/bellringer.v1.ScheduleService/Backfill"
         | "/bellringer.v1.AdminService/AdvanceClock" => Some(BULK),

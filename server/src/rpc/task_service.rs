@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 
 use super::call::context_of;
 use super::caller::enter;
-use super::convert::fields::{key, page_size, text, uuid, view};
+use super::convert::fields::{key, one_more, page_size, text, uuid, view};
 use super::convert::task::{Payloads, filter, new_task, pb_task, task_ref};
 use super::convert::time::duration;
 use super::deadline::Deadline;
@@ -148,7 +148,7 @@ impl TaskService for Tasks {
             return Err(invalid(Violations::one("filter", "cannot be read")));
         };
         let payloads = caller.payloads(&namespace);
-        let query = ListQuery { namespace, filter, before, limit: size + 1, view };
+        let query = ListQuery { namespace, filter, before, limit: one_more(size), view };
         let mut tasks = self.0.engine.list(&query).await?;
         let has_more = tasks.len() > size;
         tasks.truncate(size);

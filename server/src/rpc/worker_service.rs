@@ -436,15 +436,15 @@ async fn send_all(sender: &Sender, out: Outgoing) -> Result<(), ()> {
         send(sender, Answer::Stop(convert::pb_stop(stop))).await?;
     }
     let mut assignments = Vec::new();
-    let mut bytes = 0;
+    let mut bytes = 0_usize;
     for task in out.assignments {
-        let size = task.payload.data.len() + task.checkpoint.len();
-        if bytes + size > MESSAGE_BYTES && !assignments.is_empty() {
+        let size = task.payload.data.len().saturating_add(task.checkpoint.len());
+        if bytes.saturating_add(size) > MESSAGE_BYTES && !assignments.is_empty() {
             let full = std::mem::take(&mut assignments);
             send(sender, Answer::Assign(pb::Assign { assignments: full })).await?;
             bytes = 0;
         }
-        bytes += size;
+        bytes = bytes.saturating_add(size);
         assignments.push(convert::pb_assignment(task));
     }
     if !assignments.is_empty() {

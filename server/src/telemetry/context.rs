@@ -20,13 +20,14 @@ impl TraceContext {
         let bytes = text.as_bytes();
         let is_hex = |b: &u8| b.is_ascii_digit() || (b'a'..=b'f').contains(b);
         // A later version may say more behind a further dash; the first of them is the length known.
-        let is_whole = bytes.len() == 55 || (bytes.len() > 55 && bytes[55] == b'-');
-        let has_dashes = is_whole && [2, 35, 52].iter().all(|&at| bytes[at] == b'-');
+        let is_whole = bytes.len() == 55 || bytes.get(55) == Some(&b'-');
+        let has_dashes = is_whole && [2, 35, 52].iter().all(|&at| bytes.get(at) == Some(&b'-'));
         if !has_dashes || text.starts_with("ff") || (text.starts_with("00") && bytes.len() > 55) {
             return None;
         }
         let part = |from: usize, to: usize| {
-            bytes[from..to].iter().all(is_hex).then(|| text.get(from..to)).flatten()
+            let is_number = bytes.get(from..to)?.iter().all(is_hex);
+            is_number.then(|| text.get(from..to)).flatten()
         };
         part(0, 2)?;
         let trace = u128::from_str_radix(part(3, 35)?, 16).ok().filter(|&trace| trace != 0)?;

@@ -2,6 +2,8 @@
 //! and times that are known: nothing is held open, and a trace that is not recorded costs nothing.
 //! And errors for Sentry, which are taken from the log.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
+
 mod context;
 #[cfg(feature = "otel")]
 mod otlp;

@@ -111,7 +111,7 @@ pub fn account(standing: &Standing<'_>, now: Timestamp) -> Account {
             usize::try_from(count.wanted).unwrap_or(usize::MAX)
         });
     let mut late_left =
-        due[..punctual_from].iter().filter(|fire| !fire.excluded).count().saturating_add(later);
+        due.iter().take(punctual_from).filter(|fire| !fire.excluded).count().saturating_add(later);
     let (mut fired, mut running, mut held_back) =
         (standing.fires, standing.running, standing.held_back);
     let mut ended = false;
@@ -123,7 +123,7 @@ pub fn account(standing: &Standing<'_>, now: Timestamp) -> Account {
             None
         } else {
             let rank = late_left;
-            late_left -= 1;
+            late_left = late_left.saturating_sub(1);
             match policies.misfire {
                 _ if fire.due < window => Some(too_old(policies)),
                 Misfire::Skip => Some(SkipReason::Misfire),
@@ -138,13 +138,13 @@ pub fn account(standing: &Standing<'_>, now: Timestamp) -> Account {
             Some(reason) => (FireOutcome::Skipped, Some(reason)),
             None => match overlap(policies, running, held_back) {
                 FireOutcome::Fired => {
-                    running += 1;
-                    fired += 1;
+                    running = running.saturating_add(1);
+                    fired = fired.saturating_add(1);
                     (FireOutcome::Fired, None)
                 }
                 FireOutcome::HeldBack => {
-                    held_back += 1;
-                    fired += 1;
+                    held_back = held_back.saturating_add(1);
+                    fired = fired.saturating_add(1);
                     (FireOutcome::HeldBack, None)
                 }
                 FireOutcome::Skipped => (FireOutcome::Skipped, Some(SkipReason::Overlap)),
@@ -202,7 +202,7 @@ fn range(plan: &Plan, from: Timestamp, to: Timestamp, reason: SkipReason) -> Opt
             reason,
         });
         range.last = fire.nominal;
-        range.count += 1;
+        range.count = range.count.saturating_add(1);
         if range.count >= u64::from(COUNTED) {
             break;
         }

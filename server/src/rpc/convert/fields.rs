@@ -95,6 +95,11 @@ pub(crate) fn page_size(size: u32) -> Result<usize, String> {
     }
 }
 
+/// A page and the first of the next one, which tells whether there is any.
+pub(crate) fn one_more(size: usize) -> usize {
+    size.saturating_add(1)
+}
+
 /// Reads the last id of a page token.
 pub(crate) fn uuid(text: &str) -> Result<Uuid, String> {
     Uuid::try_parse(text).map_err(|_| "must be a token as the server gave it".to_owned())

@@ -76,13 +76,13 @@ fn json(value: Value, depth: usize) -> Result<serde_json::Value, String> {
         Some(Kind::ListValue(list)) => list
             .values
             .into_iter()
-            .map(|value| json(value, depth + 1))
+            .map(|value| json(value, depth.saturating_add(1)))
             .collect::<Result<Vec<_>, _>>()?
             .into(),
         Some(Kind::StructValue(object)) => object
             .fields
             .into_iter()
-            .map(|(key, value)| Ok((key, json(value, depth + 1)?)))
+            .map(|(key, value)| Ok((key, json(value, depth.saturating_add(1))?)))
             .collect::<Result<Map<_, _>, String>>()?
             .into(),
     })
