@@ -416,7 +416,7 @@ where
     Ok(last)
 }
 
-fn is_allowed(status: &Status) -> bool {
+pub(crate) fn is_allowed(status: &Status) -> bool {
     if status.code() == Code::OutOfRange && status.message().contains("message length too large") {
         return true;
     }

@@ -15,6 +15,7 @@ mod certificates;
 mod chaos;
 mod connections;
 mod express;
+mod garbled;
 mod history;
 mod hostile;
 mod http2_abuse;

@@ -21,6 +21,7 @@ use super::convert::worker as convert;
 use super::panics::told;
 use super::status::invalid;
 use super::stream_end::StreamEnd;
+use super::undecodable::unreadable;
 use super::{Context, STREAM_BUFFER};
 use crate::domain::{
     AttemptRef, Checker, Ending, Namespace, QueueName, Report, SessionId, Violations, limits,
@@ -240,7 +241,8 @@ async fn serve(
 ) -> Result<(), Status> {
     let first = tokio::time::timeout(HELLO, inbound.message()).await;
     let wrong = |why: &str| invalid(Violations::one("message", why));
-    let first = first.map_err(|_| wrong("hello must come within 10 s"))??;
+    let first = first.map_err(|_| wrong("hello must come within 10 s"))?;
+    let first = first.map_err(|status| unreadable(&status).unwrap_or(status))?;
     let Some(Message::Hello(hello)) = first.and_then(|first| first.message) else {
         return Err(wrong("the first message must be hello"));
     };
@@ -313,7 +315,11 @@ async fn read(
     let session = &connection.session;
     let mut writing = JoinSet::new();
     loop {
-        let Ok(Some(request)) = inbound.message().await else { return Ok(End::Broken) };
+        let request = match inbound.message().await {
+            Ok(Some(request)) => request,
+            Ok(None) => return Ok(End::Broken),
+            Err(status) => return unreadable(&status).map_or(Ok(End::Broken), Err),
+        };
         session.heard();
         let grant = |more: u32, field: &str| match more {
             0 => Ok(()),

@@ -12,3 +12,6 @@ pub(super) mod task;
 pub(super) mod time;
 pub(super) mod times;
 pub(super) mod worker;
+
+#[cfg(test)]
+mod garbled_tests;
