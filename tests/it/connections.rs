@@ -7,7 +7,7 @@ use bellringer_api::v1::admin_service_client::AdminServiceClient;
 use bellringer_api::v1::task_service_client::TaskServiceClient;
 use bellringer_server::app::App;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tonic::Code;
 use tonic::transport::Channel;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -90,6 +90,47 @@ async fn g_21_a_source_has_so_many_connections_and_no_more() {
     eventually("the place is free again", || std::future::ready(app.connections().open.get() == 2))
         .await;
     channel(&app).await;
+}
+
+/// A connection from an address of this machine, whatever it is.
+async fn connect_from(source: [u8; 4], app: &App) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((source, 0).into()).unwrap();
+    socket.connect(app.local_addr()).await.unwrap()
+}
+
+/// The number of open connections, as soon as it is that.
+async fn open(app: &App, connections: i64) {
+    let open = &app.connections().open;
+    eventually("so many are open", || std::future::ready(open.get() == connections)).await;
+}
+
+#[tokio::test]
+async fn g_21_there_are_so_many_connections_in_all_and_no_more_wherever_they_come_from() {
+    let limits = [
+        ("limits__connections", "4"),
+        ("limits__connections_per_source", "3"),
+        // Nobody says a word here.
+        ("server__handshake_timeout", "60s"),
+    ];
+    let app = start(&limits).await;
+    let channel = channel(&app).await;
+    let mut held = Vec::new();
+    for last in 2..=4 {
+        held.push(connect_from([127, 0, 0, last], &app).await);
+    }
+    open(&app, 4).await;
+    // A flood from everywhere.
+    for last in 5..=64 {
+        closed(connect_from([127, 0, 0, last], &app).await).await;
+    }
+    assert_eq!(app.connections().refused.get(), 60);
+    let request = pb::GetClusterRequest::default();
+    AdminServiceClient::new(channel.clone()).get_cluster(request).await.unwrap();
+    held.pop();
+    open(&app, 3).await;
+    held.push(connect_from([127, 0, 0, 65], &app).await);
+    open(&app, 4).await;
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tonic::transport::Channel;
 
+use crate::support::TestServer;
 use crate::support::make::task;
 use crate::support::postgres::fresh_database;
 use crate::support::process::{Process, address, free_port, program, serve_with};
@@ -381,4 +382,38 @@ async fn g_21_abuses_of_http2_end_with_their_connection_and_nobody_else_notices(
     let bound = (p99(&before) * 30).max(Duration::from_millis(300));
     assert!(p99(&during) <= bound, "others noticed");
     assert!(memory_after <= memory_before + 64, "memory grew");
+}
+
+/// Streams that were reset with an error, in order.
+fn resets(mut heard: &[u8], error: u32) -> Vec<u32> {
+    let mut streams = Vec::new();
+    while let Some((head, rest)) = heard.split_at_checked(9) {
+        let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+        let Some((payload, rest)) = rest.split_at_checked(length) else { break };
+        if head[3] == RST_STREAM && payload == error.to_be_bytes() {
+            streams.push(u32::from_be_bytes(head[5..9].try_into().unwrap()));
+        }
+        heard = rest;
+    }
+    streams
+}
+
+#[tokio::test]
+async fn streams_past_the_limit_of_a_connection_are_refused_to_who_opens_them_all_the_same() {
+    const REFUSED: u32 = 7;
+    let test = TestServer::start_with(&[("limits__streams_per_connection", "4")]).await;
+    let mut socket = begin(test.replica.app.local_addr().port(), &[]).await;
+    // Streams that go on: of workers who have not said a word yet.
+    let open = call("/bellringer.v1.WorkerService/Work");
+    for n in 0..54 {
+        socket.write_all(&frame(HEADERS, END_HEADERS, stream(n), &open)).await.unwrap();
+    }
+    let mut heard = Vec::new();
+    let until = Instant::now() + ABUSE;
+    while resets(&heard, REFUSED).len() < 50 && Instant::now() < until {
+        timeout(ABUSE, socket.read_buf(&mut heard)).await.expect("refusals").unwrap();
+    }
+    let expected: Vec<u32> = (4..54).map(stream).collect();
+    assert_eq!(resets(&heard, REFUSED), expected);
+    test.submit(task()).await;
 }

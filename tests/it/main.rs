@@ -43,6 +43,7 @@ mod schedule_guards;
 mod schedules;
 mod sealed_tokens;
 mod sentry;
+mod sizes;
 mod sql_statements;
 mod statistics;
 mod stopping;

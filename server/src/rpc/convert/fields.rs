@@ -116,6 +116,21 @@ mod tests {
     }
 
     #[test]
+    fn labels_are_taken_up_to_the_limits_and_refused_past_them() {
+        let many = |count: usize| (0..count).map(|n| (format!("key{n}"), String::new())).collect();
+        assert_eq!(labels(many(limits::LABELS)).unwrap().len(), 32);
+        labels(many(limits::LABELS + 1)).unwrap_err();
+        // Of two bytes each: bytes are counted, not characters.
+        let one = |key: usize, value: usize| {
+            [(format!("k{}", "ä".repeat(key)), format!("v{}", "ä".repeat(value)))].into()
+        };
+        labels(one(31, 127)).unwrap();
+        let why = labels(one(32, 0)).unwrap_err();
+        assert_eq!(labels(one(0, 128)).unwrap_err(), why);
+        assert!(why.contains("32 pairs") && why.contains("63") && why.contains("255"), "{why}");
+    }
+
+    #[test]
     fn a_traceparent_is_taken_as_the_standard_writes_it() {
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert!(traceparent(good.to_owned()).is_ok());
