@@ -16,6 +16,7 @@ mod chaos;
 mod connections;
 mod express;
 mod garbled;
+mod hints;
 mod history;
 mod hostile;
 mod http2_abuse;

@@ -1,6 +1,6 @@
 //! What a server tells Prometheus: names and units by its rules, and values that move when they should.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -371,6 +371,91 @@ async fn names_labels_and_help_are_as_prometheus_wants_them() {
     }
     assert!(!text.contains("a-kind-of-secret"), "a kind is the caller's, and no label");
     promtool(&text);
+}
+
+/// Tasks from `from` on, each with names of its own in everything that a caller can choose.
+async fn make_up(test: &TestServer, from: usize, count: usize) {
+    for n in from..from + count {
+        let name = |what: &str| format!("made-up-{what}-{n}");
+        let request = pb::SubmitRequest {
+            namespace: if n % 2 == 0 { name("namespace") } else { String::new() },
+            task: Some(pb::TaskSpec {
+                queue: name("queue"),
+                kind: name("kind"),
+                version: name("version"),
+                labels: [(name("label"), name("value"))].into(),
+                unique_key: name("key"),
+                ..task()
+            }),
+            idempotency_key: name("key"),
+        };
+        let mut tasks = test.tasks();
+        tasks.submit(request).await.unwrap();
+    }
+    let queues = vec![format!("made-up-queue-{}", from | 1)];
+    let worker_name = format!("made-up-worker-{from}");
+    let lease = pb::LeaseRequest {
+        worker_name,
+        queues,
+        max_tasks: 1,
+        wait: seconds(5),
+        ..Default::default()
+    };
+    let leased = test.workers().lease(lease).await.unwrap().into_inner();
+    let fail = pb::FailRequest {
+        session_token: leased.session_token,
+        task_id: leased.assignments[0].task_id.clone(),
+        attempt: 1,
+        error: crate::support::make::error(&format!("made-up-error-{from}")),
+        ..Default::default()
+    };
+    test.workers().fail(fail).await.unwrap();
+    // A method that there is not.
+    let mut grpc = tonic::client::Grpc::new(test.replica.channel.clone());
+    grpc.ready().await.unwrap();
+    let path = format!("/made.up.{from}/Method").parse().unwrap();
+    let request = tonic::Request::new(Vec::new());
+    grpc.unary(request, path, crate::hostile::RawCodec).await.unwrap_err();
+    test.replica.app.engine().observing.look().await.unwrap();
+}
+
+#[tokio::test]
+async fn of_what_callers_make_up_only_so_many_namespaces_and_queues_become_labels() {
+    const MOST_QUEUES: usize = 200;
+    let test = TestServer::start().await;
+    make_up(&test, 0, MOST_QUEUES + 20).await;
+    let told = Told::by(&test).await;
+    let mut made_up = BTreeSet::new();
+    for series in told.0.keys() {
+        let labels = series.split_once('{').map_or("", |(_, labels)| labels.trim_end_matches('}'));
+        for (label, value) in labels.split(',').filter_map(|label| label.split_once('=')) {
+            let value = value.trim_matches('"');
+            let is_bounded = match label {
+                "task_namespace" => value.starts_with("made-up-namespace-"),
+                "queue" => value.starts_with("made-up-queue-"),
+                _ => false,
+            };
+            assert!(is_bounded || !value.contains("made"), "{series}");
+            if is_bounded && label == "queue" {
+                made_up.insert(value.to_owned());
+            }
+        }
+    }
+    assert!(made_up.len() <= MOST_QUEUES && made_up.len() > MOST_QUEUES / 2, "{}", made_up.len());
+    let together = [("task_namespace", "_other"), ("queue", "_other")];
+    assert_eq!(told.sum("bellringer_tasks_submitted_total", &together), 20.0);
+    assert_eq!(told.sum("bellringer_tasks_submitted_total", &[]), 220.0, "none is left out");
+
+    // From there on nothing that anybody makes up makes a series; what is told together has all of its own now.
+    make_up(&test, 500, 30).await;
+    let before = series(&test).await;
+    make_up(&test, 1_000, 30).await;
+    let after = series(&test).await;
+    assert_eq!(before.len(), after.len(), "{:#?}", after.difference(&before));
+}
+
+async fn series(test: &TestServer) -> BTreeSet<String> {
+    Told::by(test).await.0.into_keys().collect()
 }
 
 /// Lets Prometheus' own tool judge.
