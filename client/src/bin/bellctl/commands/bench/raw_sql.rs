@@ -107,13 +107,20 @@ impl RawSql {
         submit(&mut self.submitter, tasks, self.batch, &self.payload).await
     }
 
-    /// How long one durable insert of one task takes, one after the other.
+    /// How long one durable insert of one task takes, one after the other with a pause before each.
     ///
     /// # Errors
     /// Of the database.
-    pub(super) async fn round_trips(&mut self, count: u32) -> Result<Spread, Failure> {
+    pub(super) async fn round_trips(
+        &mut self,
+        count: u32,
+        pause: Duration,
+    ) -> Result<Spread, Failure> {
         let mut micros = Vec::new();
         for _ in 0..count {
+            if !pause.is_zero() {
+                sleep(pause).await;
+            }
             let begun = Instant::now();
             submit(&mut self.submitter, 1, 1, &self.payload).await?;
             micros.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));

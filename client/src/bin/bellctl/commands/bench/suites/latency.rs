@@ -11,8 +11,9 @@ use crate::commands::bench::stand::Stand;
 use crate::commands::bench::within;
 use crate::failure::Failure;
 
-/// Inserts by raw SQL in a round, one after the other.
+/// Inserts by raw SQL in a round, one after the other, and at the pace of the tasks.
 const ROUND_TRIPS: u32 = 200;
+const PACED: u32 = 100;
 
 /// The rounds of one rate.
 #[derive(Default)]
@@ -21,6 +22,7 @@ struct Rounds {
     accept: Vec<Spread>,
     late: Vec<Spread>,
     raw: Vec<Option<f64>>,
+    raw_paced: Vec<Option<f64>>,
 }
 
 pub(super) async fn measure(stand: &Stand<'_>, report: &mut Report) -> Result<(), Failure> {
@@ -33,7 +35,9 @@ pub(super) async fn measure(stand: &Stand<'_>, report: &mut Report) -> Result<()
         for (rate, rounds) in &mut all {
             let text = format!("latency at {rate}/s, round {round} of {} …", stand.options.rounds);
             stand.out().remark(&text);
-            rounds.raw.push(raw(stand).await?);
+            rounds.raw.push(raw(stand, ROUND_TRIPS, Duration::ZERO).await?);
+            let pause = Duration::from_secs(1) / *rate;
+            rounds.raw_paced.push(raw(stand, PACED, pause).await?);
             let pace = Pace { rate: *rate, per_call: 1, length };
             let measured =
                 async { tokio::try_join!(offer(&load, pace), fleet.until(pace.tasks())) };
@@ -50,11 +54,11 @@ pub(super) async fn measure(stand: &Stand<'_>, report: &mut Report) -> Result<()
     Ok(())
 }
 
-/// What one durable insert takes, in milliseconds.
-async fn raw(stand: &Stand<'_>) -> Result<Option<f64>, Failure> {
+/// What one durable insert takes, in milliseconds, with a pause before each.
+async fn raw(stand: &Stand<'_>, count: u32, pause: Duration) -> Result<Option<f64>, Failure> {
     let Ok(database) = stand.database() else { return Ok(None) };
     let mut raw = RawSql::open(database, 1, stand.options.payload).await?;
-    let spread = within(raw.round_trips(ROUND_TRIPS)).await?;
+    let spread = within(raw.round_trips(count, pause)).await?;
     raw_sql::clean_up(database).await?;
     Ok(spread.p50)
 }
@@ -72,6 +76,7 @@ fn tell(rate: u32, rounds: &Rounds, report: &mut Report) {
         .with("late_p50_ms", late.p50)
         .with("late_p99_ms", late.p99)
         .with("raw_insert_p50_ms", raw)
+        .with("raw_paced_p50_ms", median(rounds.raw_paced.iter().copied()))
         .with("raw_of_start", ratio(raw, start.p50))
         .rounds(rounds.start.iter().filter_map(|spread| spread.p50).collect());
     report.add(line);
