@@ -284,6 +284,38 @@ async fn every_method_takes_messages_up_to_the_limit_and_none_past_it() {
 }
 
 #[tokio::test]
+async fn a_flood_of_messages_past_the_limit_is_refused_and_others_are_served() {
+    let test = TestServer::start().await;
+    let enough = tokio_util::sync::CancellationToken::new();
+    let mut flood = JoinSet::new();
+    for _ in 0..2 {
+        let address = format!("http://{}", test.replica.app.local_addr());
+        let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
+        let enough = enough.clone();
+        flood.spawn(async move {
+            let mut refused = 0;
+            while !enough.is_cancelled() {
+                let mut grpc = Grpc::new(channel.clone());
+                grpc.ready().await.unwrap();
+                let path = "/bellringer.v1.TaskService/Submit".parse().unwrap();
+                let request = Request::new(message((4 << 20) + 1));
+                let status = grpc.server_streaming(request, path, RawCodec).await.unwrap_err();
+                let fields = status.get_details_bad_request().unwrap().field_violations;
+                assert!(fields.iter().any(|it| it.field == "message"), "{fields:?}");
+                refused += 1;
+            }
+            refused
+        });
+    }
+    for _ in 0..5 {
+        test.submit(task()).await;
+    }
+    enough.cancel();
+    let refused: u32 = flood.join_all().await.into_iter().sum();
+    assert!(refused > 0);
+}
+
+#[tokio::test]
 async fn metadata_past_the_limit_is_refused_and_the_connection_goes_on() {
     let held = Held::start(&[]).await;
     let with = |bytes: usize| {
