@@ -136,7 +136,8 @@ impl Pool {
             return None;
         }
         turns.is_looking = true;
-        let most = if turns.is_drained { most.min(self.half()) } else { most };
+        // Half of the room, and the odd place, if nothing is known to wait.
+        let most = if turns.is_drained { most.min(self.free().div_ceil(2)) } else { most };
         self.ready.store(Ready::Looking as u8, Ordering::SeqCst);
         let aged = turns.debt / fair_share;
         let oldest_first = aged >= FAIR_TURNS;
@@ -244,11 +245,6 @@ impl Pool {
     fn free(&self) -> usize {
         let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         sessions.iter().map(|session| session.credit() as usize).sum()
-    }
-
-    /// The larger half of them.
-    fn half(&self) -> usize {
-        self.free().div_ceil(2)
     }
 
     /// Adds a worker.

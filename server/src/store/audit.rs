@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 use sqlx::query;
-use sqlx::{Execute as _, PgConnection};
 
 use super::rows::{Corrupt, all, corrupt, get, time};
 use super::submit::milliseconds;
@@ -123,14 +123,12 @@ impl Store {
         &self,
         tenant: Option<Tenant<'_>>,
         turn: Option<Turn<'_>>,
-        mut statement: Statement<'_>,
+        statement: Statement<'_>,
         object: &str,
         always: bool,
     ) -> Result<Vec<PgRow>, Error> {
         let act = act::current();
-        let arguments = statement.take_arguments().map_err(sqlx::Error::Encode);
-        let arguments = arguments.map_err(Error::during)?.unwrap_or_default();
-        let text = statement.sql();
+        let (text, arguments) = super::parts(statement)?;
         let mut held = self.hot.acquire().await?;
         let beginning = self.beginning(tenant).in_turn(turn);
         let longest = self.settings.statement_timeout + Duration::from_secs(1);

@@ -68,24 +68,19 @@ impl Error {
 
     /// The kind of such an error, in one word.
     pub(super) fn kind_of(error: &sqlx::Error) -> &'static str {
-        match kind(error) {
-            Kind::Unavailable => "unavailable",
-            Kind::Unknown => "unknown",
-            Kind::Collision => "collision",
-            Kind::Refused => "refused",
-            Kind::Corrupt => "corrupt",
-        }
+        kind(error).name()
     }
 
     /// The kind of this error, in one word.
     pub(super) fn kind(&self) -> &'static str {
-        match self {
-            Self::Unavailable(_) | Self::Busy | Self::OutOfTime(_) => "unavailable",
-            Self::Unknown(_) => "unknown",
-            Self::Collision(_) => "collision",
-            Self::Refused(_) => "refused",
-            Self::Corrupt(_) => "corrupt",
-        }
+        let kind = match self {
+            Self::Unavailable(_) | Self::Busy | Self::OutOfTime(_) => Kind::Unavailable,
+            Self::Unknown(_) => Kind::Unknown,
+            Self::Collision(_) => Kind::Collision,
+            Self::Refused(_) => Kind::Refused,
+            Self::Corrupt(_) => Kind::Corrupt,
+        };
+        kind.name()
     }
 
     /// Whether the change may have been made although an error came back.
@@ -106,6 +101,19 @@ enum Kind {
     Collision,
     Refused,
     Corrupt,
+}
+
+impl Kind {
+    /// In one word, for the metrics.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Unavailable => "unavailable",
+            Self::Unknown => "unknown",
+            Self::Collision => "collision",
+            Self::Refused => "refused",
+            Self::Corrupt => "corrupt",
+        }
+    }
 }
 
 /// The kind of an error after the statement was sent.

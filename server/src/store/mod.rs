@@ -36,7 +36,7 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::migrate::Migrate as _;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{Connection as _, Execute as _, Postgres};
+use sqlx::{Connection as _, Execute as _, Postgres, SqlStr};
 
 pub use access::{KeyRow, NewKeyRow};
 pub use audit::{AuditQuery, AuditRow, Decision};
@@ -192,11 +192,9 @@ impl Store {
         &self,
         connection: &mut sqlx::PgConnection,
         limit: Option<Duration>,
-        mut statement: Statement<'_>,
+        statement: Statement<'_>,
     ) -> Result<Vec<PgRow>, Error> {
-        let arguments = statement.take_arguments().map_err(sqlx::Error::Encode);
-        let arguments = arguments.map_err(Error::during)?.unwrap_or_default();
-        let text = statement.sql();
+        let (text, arguments) = parts(statement)?;
         let running = self.statements.start(text.as_str());
         let answer = sqlx::query_with(text, arguments).fetch_all(connection).await;
         running.end(answer.as_ref().err().and_then(|error| failure(error, limit)));
@@ -208,11 +206,9 @@ impl Store {
         &self,
         from: &Connections,
         behalf: Behalf<'_>,
-        mut statement: Statement<'_>,
+        statement: Statement<'_>,
     ) -> Result<Vec<PgRow>, Error> {
-        let arguments = statement.take_arguments().map_err(sqlx::Error::Encode);
-        let arguments = arguments.map_err(Error::during)?.unwrap_or_default();
-        let text = statement.sql();
+        let (text, arguments) = parts(statement)?;
         let mut held = from.acquire().await?;
         let beginning = match behalf {
             Behalf::Service => Beginning::default(),
@@ -259,6 +255,13 @@ impl Store {
             Err(_) => Err(Error::Unknown(None)),
         }
     }
+}
+
+/// The text of a statement, by which it is measured, and what is bound to it.
+fn parts(mut statement: Statement<'_>) -> Result<(SqlStr, PgArguments), Error> {
+    let arguments = statement.take_arguments().map_err(sqlx::Error::Encode);
+    let arguments = arguments.map_err(Error::during)?.unwrap_or_default();
+    Ok((statement.sql(), arguments))
 }
 
 /// The kind of an error that is to be counted.
