@@ -463,18 +463,11 @@ pub fn stop_signal(
 mod tests {
     use super::*;
     use crate::config::Flags;
-    use crate::private_postgres::{Data, Options, PrivatePostgres, Speed};
+    use crate::private_postgres::{Data, Options, PrivatePostgres};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_server_of_which_a_part_panics_stops_in_order_and_says_that_it_was_a_fault() {
-        let options = Options {
-            bin_dir: None,
-            data: Data::Temporary,
-            speed: Speed::Throwaway,
-            port: None,
-            settings: Vec::new(),
-            install: false,
-        };
+        let options = Options::throwaway(Data::Temporary);
         let starting = move || PrivatePostgres::start(&options).unwrap();
         let postgres = tokio::task::spawn_blocking(starting).await.unwrap();
         let flags = Flags {

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bellringer_server::leader::{self, Duty, Lead, LeadError, Role, Settings, Status, Timings};
-use bellringer_server::private_postgres::{Data, Options, PrivatePostgres, Speed};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -16,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::postgres::fresh_database;
 use crate::support::process::{eventually, free_port};
+use crate::support::replicas::start_postgres;
 
 /// Shared machines stall: a bound that is missed by this much is a fault of ours in any case.
 const STALL: u32 = 3;
@@ -386,20 +386,7 @@ async fn after_a_restart_of_postgres_a_new_term_begins() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let port = free_port();
-    let start = || async {
-        let options = Options {
-            bin_dir: None,
-            data: Data::Kept(data.clone()),
-            speed: Speed::Throwaway,
-            port: Some(port),
-            settings: Vec::new(),
-            install: false,
-        };
-        tokio::task::spawn_blocking(move || PrivatePostgres::start(&options).unwrap())
-            .await
-            .unwrap()
-    };
-    let postgres = start().await;
+    let postgres = start_postgres(&data, Some(port)).await;
     let url = postgres.url("bellringer");
     bellringer_server::store::migrate(&url).await.unwrap();
     prepared(&url).await;
@@ -409,7 +396,7 @@ async fn after_a_restart_of_postgres_a_new_term_begins() {
 
     tokio::task::spawn_blocking(move || postgres.stop()).await.unwrap();
     replica.is("lost", |now| now.role == Role::Starting && now.lost == 1).await;
-    let postgres = start().await;
+    let postgres = start_postgres(&data, Some(port)).await;
     let since = Instant::now();
     let next = replica.leads().await;
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use bellringer_client::api as pb;
 use bellringer_client::{Client, NewTask, TaskContext, TaskFailure, WatchEvent, Worker};
-use bellringer_server::private_postgres::{Data, Options, PrivatePostgres, Speed};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use rustix::process::Signal;
@@ -18,6 +17,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::support::postgres::fresh_database;
 use crate::support::process::{Process, address, eventually, free_port, health, program, serve};
+use crate::support::replicas::start_postgres;
 
 /// What a loaded machine may add to a bound.
 const SLACK: Duration = Duration::from_secs(2);
@@ -232,20 +232,8 @@ async fn two_replicas_serve_one_queue_with_and_without_hints() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g_22_a_lost_database_fails_calls_fast_and_is_used_again_when_it_is_back() {
     let home = tempfile::Builder::new().prefix("bellringer-outage").tempdir().unwrap();
-    let options = Options {
-        bin_dir: None,
-        data: Data::Kept(home.path().join("data")),
-        speed: Speed::Throwaway,
-        port: Some(free_port()),
-        settings: Vec::new(),
-        install: false,
-    };
-    let start = |options: Options| async move {
-        tokio::task::spawn_blocking(move || PrivatePostgres::start(&options).unwrap())
-            .await
-            .unwrap()
-    };
-    let postgres = start(options.clone()).await;
+    let (data, postgres_port) = (home.path().join("data"), Some(free_port()));
+    let postgres = start_postgres(&data, postgres_port).await;
     let database = postgres.url("bellringer");
     bellringer_server::store::migrate(&database).await.unwrap();
     let port = free_port();
@@ -281,7 +269,7 @@ async fn g_22_a_lost_database_fails_calls_fast_and_is_used_again_when_it_is_back
     }
     let outage = lost.elapsed();
 
-    let postgres = start(options).await;
+    let postgres = start_postgres(&data, postgres_port).await;
     let back = tokio::time::Instant::now();
     eventually("the server is ready again", || async {
         health(&url, "").await == Some(ServingStatus::Serving)

@@ -40,6 +40,20 @@ pub struct Options {
     pub install: bool,
 }
 
+impl Options {
+    /// For tests: careless, on any free port, and nothing is installed.
+    pub fn throwaway(data: Data) -> Self {
+        Self {
+            bin_dir: None,
+            data,
+            speed: Speed::Throwaway,
+            port: None,
+            settings: Vec::new(),
+            install: false,
+        }
+    }
+}
+
 /// Where the data is.
 #[derive(Debug, Clone)]
 pub enum Data {

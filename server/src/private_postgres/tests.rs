@@ -12,19 +12,8 @@ const SOON: Duration = Duration::from_secs(15);
 /// Tells [`starter`] where to keep its data and to write what it started.
 const STARTER_FOLDER: &str = "BELLRINGER_TEST_STARTER_FOLDER";
 
-fn options(data: Data) -> Options {
-    Options {
-        bin_dir: None,
-        data,
-        speed: Speed::Throwaway,
-        port: None,
-        settings: Vec::new(),
-        install: false,
-    }
-}
-
 fn start(folder: &Path) -> Result<PrivatePostgres, Error> {
-    PrivatePostgres::start(&options(Data::Kept(folder.to_owned())))
+    PrivatePostgres::start(&Options::throwaway(Data::Kept(folder.to_owned())))
 }
 
 /// A folder that the server's user can pass, whoever runs the tests.
@@ -54,7 +43,7 @@ fn column(url: &str, query: &'static str) -> Vec<String> {
 
 #[test]
 fn a_temporary_server_starts_and_leaves_nothing_behind() {
-    let server = PrivatePostgres::start(&options(Data::Temporary)).unwrap();
+    let server = PrivatePostgres::start(&Options::throwaway(Data::Temporary)).unwrap();
     let folder = server.data_dir().to_owned();
     let pid = server.pid();
     assert!(folder.join("PG_VERSION").exists());
@@ -69,7 +58,7 @@ fn a_temporary_server_starts_and_leaves_nothing_behind() {
 
 #[test]
 fn a_setting_that_is_given_counts_instead_of_ours() {
-    let mut options = options(Data::Temporary);
+    let mut options = Options::throwaway(Data::Temporary);
     options.settings = vec!["max_connections=17".to_owned()];
     let server = PrivatePostgres::start(&options).unwrap();
     assert_eq!(column(&server.url("bellringer"), "show max_connections"), ["17"]);
@@ -211,7 +200,7 @@ fn a_process_that_is_not_a_server_is_never_taken_for_one() {
 #[test]
 fn a_folder_without_programs_is_named() {
     let empty = tempfile::tempdir().unwrap();
-    let mut options = options(Data::Temporary);
+    let mut options = Options::throwaway(Data::Temporary);
     options.bin_dir = Some(empty.path().to_owned());
     let text = PrivatePostgres::start(&options).unwrap_err().to_string();
     assert!(text.contains(&*empty.path().to_string_lossy()), "{text}");
@@ -225,7 +214,8 @@ fn starter() {
     let kept = folder.join("kept");
     let data = if kept.exists() { Data::Kept(kept) } else { Data::Temporary };
     // From a thread that ends: the server must not end with it.
-    let server = std::thread::spawn(move || PrivatePostgres::start(&options(data)).unwrap());
+    let server =
+        std::thread::spawn(move || PrivatePostgres::start(&Options::throwaway(data)).unwrap());
     let server = server.join().unwrap();
     let unfinished = folder.join("unfinished");
     fs::write(&unfinished, server.data_dir().display().to_string()).unwrap();

@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use bellringer_server::private_postgres::{Data, Options, PrivatePostgres, Speed};
+use bellringer_server::private_postgres::{Data, Options, PrivatePostgres};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::watched;
@@ -33,14 +33,7 @@ impl Cluster {
                 (format!("{server}/{{}}{query}"), None)
             }
             Err(_) => {
-                let options = Options {
-                    bin_dir: None,
-                    data: Data::Temporary,
-                    speed: Speed::Throwaway,
-                    port: None,
-                    settings: Vec::new(),
-                    install: false,
-                };
+                let options = Options::throwaway(Data::Temporary);
                 let server = PrivatePostgres::start(&options).expect("a private PostgreSQL");
                 (server.url("{}"), Some(server))
             }

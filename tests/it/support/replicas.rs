@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bellringer_api::v1 as pb;
 use bellringer_api::v1::schedule_service_client::ScheduleServiceClient;
-use bellringer_server::private_postgres::{Data, Options, PrivatePostgres, Speed};
+use bellringer_server::private_postgres::{Data, Options, PrivatePostgres};
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::{Instant, sleep};
 
@@ -14,14 +14,7 @@ use super::process::{Process, address, serve};
 pub(crate) const SCHEDULES: i64 = 200;
 
 pub(crate) fn postgres_options(folder: &std::path::Path) -> Options {
-    Options {
-        bin_dir: None,
-        data: Data::Kept(folder.to_owned()),
-        speed: Speed::Throwaway,
-        port: None,
-        settings: Vec::new(),
-        install: false,
-    }
+    Options::throwaway(Data::Kept(folder.to_owned()))
 }
 
 pub(crate) async fn start_postgres(folder: &std::path::Path, port: Option<u16>) -> PrivatePostgres {
