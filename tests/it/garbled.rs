@@ -16,7 +16,7 @@ use tonic::client::Grpc;
 use tonic::{Code, Request, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::hostile::{RawCodec, base, is_allowed};
+use crate::hostile::{RawCodec, base, ids, is_allowed};
 use crate::support::make::task;
 use crate::support::process::health;
 use crate::support::{TestServer, Worker};
@@ -72,15 +72,7 @@ async fn garbled_messages_are_taken_or_refused_by_every_method() {
     let test = TestServer::start().await;
     let id = test.submit(task()).await;
     let session = test.lease(1).await.session_token;
-    let ids = [
-        ("task_id", id.as_str()),
-        ("task_ids", id.as_str()),
-        ("kind", "work"),
-        ("queue", "garbled"),
-        ("name", "garbled"),
-        ("id", "0123456789abcdef"),
-        ("session_token", session.as_str()),
-    ];
+    let ids = ids("garbled", &id, &session);
     let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
     let ours = pool.services().filter(|service| service.package_name() == "bellringer.v1");
     let (mut count, mut refused, mut wrong) = (0, 0, Vec::new());

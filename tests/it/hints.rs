@@ -9,7 +9,7 @@ use sqlx::postgres::PgListener;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::support::make::{error, seconds, task, text};
+use crate::support::make::{error, failure, seconds, task, text};
 use crate::support::process::eventually;
 use crate::support::watched::MARK;
 use crate::support::{Replica, TestServer, Worker};
@@ -73,14 +73,7 @@ async fn work(test: &TestServer, other: &Replica, round: u32) {
         ..Default::default()
     };
     let leased = other.workers().lease(lease).await.unwrap().into_inner();
-    let fail = pb::FailRequest {
-        session_token: leased.session_token,
-        task_id: leased.assignments[0].task_id.clone(),
-        attempt: 1,
-        error: error(MARK),
-        ..Default::default()
-    };
-    other.workers().fail(fail).await.unwrap();
+    other.workers().fail(failure(leased, error(MARK))).await.unwrap();
     let cron = pb::CronTrigger { expression: "* * * * *".to_owned(), ..Default::default() };
     let trigger = pb::Trigger { trigger: Some(pb::trigger::Trigger::Cron(cron)) };
     let schedule = pb::ScheduleRequest {

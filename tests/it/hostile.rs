@@ -194,6 +194,24 @@ fn map_value(field: &FieldDescriptor, text: String) -> Value {
     }
 }
 
+/// What the fields of a request are filled with so that it finds something: a task, a session, and what has this
+/// name.
+pub(crate) fn ids<'a>(
+    name: &'a str,
+    task: &'a str,
+    session: &'a str,
+) -> [(&'static str, &'a str); 7] {
+    [
+        ("task_id", task),
+        ("task_ids", task),
+        ("kind", "work"),
+        ("queue", name),
+        ("name", name),
+        ("id", "0123456789abcdef"),
+        ("session_token", session),
+    ]
+}
+
 /// A request that is right, for a method.
 pub(crate) fn base(method: &MethodDescriptor, ids: &[(&str, &str)]) -> DynamicMessage {
     let mut request = DynamicMessage::new(method.input());
@@ -447,15 +465,7 @@ async fn every_field_of_every_request_takes_hostile_values_without_harm() {
         .await
         .unwrap()
         .into_inner();
-    let ids = [
-        ("task_id", id.as_str()),
-        ("task_ids", id.as_str()),
-        ("kind", "work"),
-        ("queue", "hostile"),
-        ("name", "hostile"),
-        ("id", "0123456789abcdef"),
-        ("session_token", session.session_token.as_str()),
-    ];
+    let ids = ids("hostile", &id, &session.session_token);
     let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
     let channel = &test.replica.channel;
     let (mut count, mut refused) = (0, 0);

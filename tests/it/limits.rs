@@ -472,14 +472,7 @@ async fn filled(places: &'static str) -> TestServer {
     let retried = pb::TaskSpec { retry: make::retry(5, 3_600), ..task() };
     let id = test.submit(retried).await;
     let leased = test.lease(1).await;
-    let fail = pb::FailRequest {
-        session_token: leased.session_token,
-        task_id: id.clone(),
-        attempt: 1,
-        error: make::error("Broken"),
-        ..Default::default()
-    };
-    test.workers().fail(fail).await.unwrap();
+    test.workers().fail(make::failure(leased, make::error("Broken"))).await.unwrap();
     assert_eq!(test.state(&id).await, pb::TaskState::Retrying);
     let delayed = pb::TaskSpec { delay: seconds(3_600), ..task() };
     test.submit(delayed).await;
@@ -613,15 +606,7 @@ async fn what_schedules_make_goes_into_a_full_queue_and_so_do_their_hooks() {
         ..Default::default()
     };
     let leased = test.workers().lease(lease).await.unwrap().into_inner();
-    let held = leased.assignments[0].clone();
-    let fail = pb::FailRequest {
-        session_token: leased.session_token,
-        task_id: held.task_id,
-        attempt: held.attempt,
-        error: make::error("Broken"),
-        ..Default::default()
-    };
-    test.workers().fail(fail).await.unwrap();
+    test.workers().fail(make::failure(leased, make::error("Broken"))).await.unwrap();
     eventually("the hook is submitted", || async { made("alarm").await == 1 }).await;
     test.look().await;
     assert_full(&test.try_submit(task(), "").await.unwrap_err(), "4");

@@ -15,7 +15,7 @@ use bellringer_server::metrics::Metrics;
 use bellringer_server::store::{Settings, Store};
 use sqlx::{Connection as _, PgConnection};
 
-use crate::support::make::{retry, seconds, task};
+use crate::support::make::{error, failure, retry, seconds, task};
 use crate::support::postgres::fresh_database;
 use crate::support::process::eventually;
 use crate::support::{TestServer, Worker};
@@ -402,14 +402,8 @@ async fn make_up(test: &TestServer, from: usize, count: usize) {
         ..Default::default()
     };
     let leased = test.workers().lease(lease).await.unwrap().into_inner();
-    let fail = pb::FailRequest {
-        session_token: leased.session_token,
-        task_id: leased.assignments[0].task_id.clone(),
-        attempt: 1,
-        error: crate::support::make::error(&format!("made-up-error-{from}")),
-        ..Default::default()
-    };
-    test.workers().fail(fail).await.unwrap();
+    let error = error(&format!("made-up-error-{from}"));
+    test.workers().fail(failure(leased, error)).await.unwrap();
     // A method that there is not.
     let mut grpc = tonic::client::Grpc::new(test.replica.channel.clone());
     grpc.ready().await.unwrap();

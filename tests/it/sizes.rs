@@ -9,7 +9,7 @@ use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::support::make::{seconds, task};
+use crate::support::make::{failure, seconds, task};
 use crate::support::process::eventually;
 use crate::support::{TestServer, Worker, reason};
 
@@ -115,14 +115,7 @@ async fn the_text_of_an_error_is_cut_at_a_character() {
             message: message.clone(),
             detail: detail.clone(),
         };
-        let fail = pb::FailRequest {
-            session_token: leased.session_token,
-            task_id: id.clone(),
-            attempt: 1,
-            error: Some(error),
-            non_retryable: true,
-            ..Default::default()
-        };
+        let fail = pb::FailRequest { non_retryable: true, ..failure(leased, Some(error)) };
         test.workers().fail(fail).await.unwrap();
         let told = test.finished(&id).await.error.unwrap();
         assert_eq!((told.message.len(), told.detail.len()), kept);

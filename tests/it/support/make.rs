@@ -36,6 +36,18 @@ pub(crate) fn retry(max_attempts: u32, wait: i64) -> Option<pb::RetryPolicy> {
     })
 }
 
+/// The report that the first of the tasks that were just leased has failed.
+pub(crate) fn failure(leased: pb::LeaseResponse, error: Option<pb::TaskError>) -> pb::FailRequest {
+    let first = leased.assignments.into_iter().next().unwrap();
+    pb::FailRequest {
+        session_token: leased.session_token,
+        task_id: first.task_id,
+        attempt: first.attempt,
+        error,
+        ..Default::default()
+    }
+}
+
 /// An error of a type.
 pub(crate) fn error(kind: &str) -> Option<pb::TaskError> {
     Some(pb::TaskError {
