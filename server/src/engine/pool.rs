@@ -64,10 +64,6 @@ pub(super) enum Ready {
     None,
 }
 
-/// Debt, in turns of the fair share, before what waited longest gets its claim: so that a claim of
-/// its own is not spent on single tasks.
-const FAIR_TURNS: usize = 8;
-
 /// How to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct How {
@@ -139,10 +135,10 @@ impl Pool {
         // Half of the room, and the odd place, if nothing is known to wait.
         let most = if turns.is_drained { most.min(self.free().div_ceil(2)) } else { most };
         self.ready.store(Ready::Looking as u8, Ordering::SeqCst);
-        let aged = turns.debt / fair_share;
-        let oldest_first = aged >= FAIR_TURNS;
+        // What waited longest gets a claim once its share is as large as other claims: small ones cost more.
+        let oldest_first = turns.debt / fair_share >= most.min(self.free()).max(1);
         let is_full = Instant::now() >= turns.full_look_at;
-        Some(How { most: if oldest_first { aged.min(most) } else { most }, oldest_first, is_full })
+        Some(How { most, oldest_first, is_full })
     }
 
     /// A look has come to its end, with so many tasks for so many places.
@@ -370,5 +366,20 @@ mod tests {
         pool.abandon_look();
         give_back(&busy);
         assert!(pool.reserve_for_new(1).is_empty());
+    }
+
+    #[test]
+    fn what_waited_longest_has_its_share_in_claims_as_large_as_the_others() {
+        let pool = drained(10);
+        pool.look();
+        let mut turns = String::new();
+        for _ in 0..20 {
+            let how = pool.begin_look(500, 4).unwrap();
+            let places = pool.reserve(how.most);
+            give_back(&places);
+            pool.end_look(how, places.len(), places.len(), 4);
+            turns.push(if how.oldest_first { 'o' } else { '.' });
+        }
+        assert_eq!(turns, ".....o....o....o....");
     }
 }
