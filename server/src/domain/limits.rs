@@ -20,6 +20,8 @@ pub const LABEL_KEY: usize = 63;
 pub const LABEL_VALUE: usize = 255;
 /// Priorities are 0 to this.
 pub const PRIORITY: u32 = 9;
+/// Priority of a task that names none.
+pub const DEFAULT_PRIORITY: u8 = 5;
 /// Deepest nesting of a JSON payload.
 pub const JSON_DEPTH: usize = 64;
 /// Longest error type, in bytes.

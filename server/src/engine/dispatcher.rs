@@ -87,6 +87,28 @@ impl Dispatcher {
         }
     }
 
+    /// Waits until there is room for so many tasks of a lane that are about to be submitted; not for long, and only
+    /// where workers are fast, or about to be given tasks.
+    pub(super) async fn wait_for_room(&self, lane: i32, wanted: usize) {
+        let pools = self.pools_of(lane);
+        let is_enough = || pools.iter().any(|pool| pool.has_room_for_new(wanted));
+        let moves = || pools.iter().any(|pool| pool.moves());
+        if let Some(pool) = pools.first() {
+            pool.room.wait(is_enough, moves).await;
+        }
+    }
+
+    /// So many new tasks of a lane become ready, since they found no worker.
+    pub(super) fn made_ready(&self, lane: i32, tasks: usize) {
+        for pool in self.pools_of(lane) {
+            pool.made_ready(tasks);
+        }
+    }
+
+    fn pools_of(&self, lane: i32) -> Vec<Arc<Pool>> {
+        lock(&self.pools).values().filter(|pool| pool.serves_lane(lane)).cloned().collect()
+    }
+
     /// The pool of a connected worker.
     pub(super) fn pool_of(&self, session: SessionId) -> Option<Arc<Pool>> {
         let session = self.session(session)?;
@@ -223,6 +245,7 @@ impl Dispatcher {
         tasks: Vec<Assignment>,
         signals: &Arc<Signals>,
     ) {
+        session.took(tasks.len());
         let unsent = session.outbox.assign(tasks);
         if !unsent.is_empty() {
             self.release_later(session.clone(), unsent, signals);

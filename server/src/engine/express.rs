@@ -29,6 +29,7 @@ impl Seats {
         for (lane, mut waiting) in by_lane {
             let places = dispatcher.reserve_free(lane, waiting.len());
             if places.len() < waiting.len() {
+                dispatcher.made_ready(lane, waiting.len() - places.len());
                 waiting.sort_by_key(|&n| std::cmp::Reverse(rows[n].task.priority));
             }
             for (n, place) in waiting.into_iter().zip(places) {

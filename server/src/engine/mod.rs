@@ -24,6 +24,7 @@ mod replicas;
 mod reporter;
 mod request_hash;
 mod resume_token;
+mod room;
 mod schedules;
 mod session;
 mod settings;

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::marks::FULL_LOOK;
 use super::registry::Lane;
+use super::room::Room;
 use super::session::Session;
 use crate::domain::{Kind, QueueName, Version};
 use crate::store::Slot;
@@ -64,6 +65,9 @@ pub(super) enum Ready {
     None,
 }
 
+/// Most tasks that may become ready at once because others were leased.
+const MOST_ALLOWED: usize = 2_000;
+
 /// How to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct How {
@@ -83,6 +87,8 @@ struct Turns {
     is_drained: bool,
     /// Tasks leased by priority since what waited longest had its turn.
     debt: usize,
+    /// New tasks that may become ready, since so many were leased.
+    allowance: usize,
     full_look_at: Instant,
 }
 
@@ -93,6 +99,8 @@ pub(super) struct Pool {
     pub abilities: Abilities,
     /// Told when there may be something to lease.
     pub wake: Notify,
+    /// Told when there is more room for new tasks.
+    pub room: Arc<Room>,
     sessions: Mutex<Vec<Arc<Session>>>,
     lanes: RwLock<(Vec<Arc<Lane>>, HashSet<i32>)>,
     turn: AtomicU64,
@@ -106,6 +114,7 @@ impl Pool {
         Self {
             abilities,
             wake: Notify::new(),
+            room: Arc::default(),
             sessions: Mutex::default(),
             lanes: RwLock::default(),
             turn: AtomicU64::new(0),
@@ -114,6 +123,7 @@ impl Pool {
                 is_looking: false,
                 is_drained: false,
                 debt: 0,
+                allowance: 0,
                 full_look_at: Instant::now(),
             }),
         }
@@ -147,6 +157,7 @@ impl Pool {
         let mut turns = self.turns();
         turns.is_looking = false;
         turns.is_drained = found_all;
+        turns.allowance = turns.allowance.saturating_add(taken).min(MOST_ALLOWED);
         turns.debt = match how.oldest_first {
             _ if found_all => 0,
             true => turns.debt.saturating_sub(places * fair_share),
@@ -159,6 +170,8 @@ impl Pool {
         // Unless something became ready since it began.
         let looking = Ready::Looking as u8;
         self.ready.compare_exchange(looking, now, Ordering::SeqCst, Ordering::SeqCst).ok();
+        drop(turns);
+        self.room.moved(taken);
     }
 
     /// Whether the last look took as much as there was room for: then more is probably waiting.
@@ -237,28 +250,64 @@ impl Pool {
         places
     }
 
+    /// Whether so many tasks that are about to be submitted find room with workers, or all the room there ever is; or
+    /// behind others, if more of those were leased.
+    pub(super) fn has_room_for_new(&self, wanted: usize) -> bool {
+        let ready = self.ready.load(Ordering::SeqCst);
+        let free = match ready == Ready::None as u8 {
+            true => self.free(),
+            false if !self.turns().is_drained => return self.turns().allowance >= more(wanted),
+            false if ready == Ready::Looking as u8 => self.free(),
+            false => self.free() / 2,
+        };
+        let most = self.sessions().iter().map(|session| session.most_credit() as usize).sum();
+        free >= wanted.min(most)
+    }
+
+    /// Whether workers are fast, or a look is under way; begins one where there is room for what may be ready.
+    pub(super) fn moves(&self) -> bool {
+        if self.room.is_fast() || self.turns().is_looking {
+            return true;
+        }
+        let is_due = !self.has_nothing_ready() && self.free() > 0;
+        if is_due {
+            self.wake.notify_one();
+        }
+        is_due
+    }
+
+    /// So many new tasks become ready, since they found no worker.
+    pub(super) fn made_ready(&self, tasks: usize) {
+        let mut turns = self.turns();
+        turns.allowance = turns.allowance.saturating_sub(more(tasks));
+    }
+
     /// Tasks that its workers could take at once.
     fn free(&self) -> usize {
-        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.iter().map(|session| session.credit() as usize).sum()
+        self.sessions().iter().map(|session| session.credit() as usize).sum()
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Vec<Arc<Session>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a worker.
     pub(super) fn join(&self, session: Arc<Session>) {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+        session.share(&self.room);
+        self.sessions().push(session);
         self.look();
     }
 
     /// Removes a worker; answers with how many are left.
     pub(super) fn leave(&self, session: &Session) -> usize {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sessions = self.sessions();
         sessions.retain(|member| member.id != session.id);
         sessions.len()
     }
 
     /// Reserves up to `most` places, spread over the workers that have credit.
     pub(super) fn reserve(&self, most: usize) -> Vec<Place> {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sessions = self.sessions();
         if sessions.is_empty() {
             return Vec::new();
         }
@@ -275,6 +324,11 @@ impl Pool {
         }
         places
     }
+}
+
+/// How many ready tasks have to be leased before so many become ready: more, so that there are less of them.
+fn more(tasks: usize) -> usize {
+    tasks + tasks.div_ceil(8)
 }
 
 /// Gives the credit of unused places back.
@@ -366,6 +420,36 @@ mod tests {
         pool.abandon_look();
         give_back(&busy);
         assert!(pool.reserve_for_new(1).is_empty());
+    }
+
+    #[test]
+    fn new_tasks_find_room_with_workers_who_have_nothing_before_them() {
+        let pool = drained(10);
+        assert!(pool.has_room_for_new(10));
+        assert!(pool.has_room_for_new(11), "all there ever is");
+        let busy = pool.reserve_for_new(4);
+        assert!(pool.has_room_for_new(6));
+        assert!(!pool.has_room_for_new(7));
+        pool.look();
+        assert!(pool.has_room_for_new(3), "half of what is left");
+        assert!(!pool.has_room_for_new(4));
+        give_back(&busy);
+        assert!(pool.has_room_for_new(5));
+    }
+
+    #[test]
+    fn behind_others_new_tasks_find_room_when_more_were_leased() {
+        let pool = drained(10);
+        pool.look();
+        assert_eq!(look(&pool, 50), 5, "as many as there was room for");
+        assert!(pool.has_room_for_new(4));
+        assert!(!pool.has_room_for_new(5));
+        pool.made_ready(3);
+        assert!(pool.has_room_for_new(0));
+        assert!(!pool.has_room_for_new(1));
+        look(&pool, 50);
+        assert!(pool.has_room_for_new(5), "ten were leased, and three came");
+        assert!(!pool.has_room_for_new(6));
     }
 
     #[test]

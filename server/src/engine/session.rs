@@ -1,12 +1,11 @@
 //! One connected worker.
 
 use std::collections::HashSet;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::outbox::Outbox;
+use super::room::Room;
 use crate::domain::{AttemptRef, Hello, SessionId, limits};
 
 /// A worker that can be given tasks.
@@ -20,10 +19,20 @@ pub struct Session {
     pub hello: Hello,
     /// What waits to be sent to it.
     pub outbox: Outbox,
-    credit: Mutex<u32>,
+    credit: Mutex<Credit>,
+    /// Where new tasks wait for it, once it takes part.
+    room: OnceLock<Arc<Room>>,
     was_heard: AtomicBool,
     /// Attempts whose spans are to be sent.
     traced: Mutex<HashSet<AttemptRef>>,
+}
+
+/// Tasks that a worker can be given.
+#[derive(Debug, Default)]
+struct Credit {
+    now: u32,
+    /// Most there was at once.
+    most: u32,
 }
 
 impl Session {
@@ -34,7 +43,8 @@ impl Session {
             namespace,
             hello,
             outbox: Outbox::default(),
-            credit: Mutex::new(0),
+            credit: Mutex::default(),
+            room: OnceLock::new(),
             was_heard: AtomicBool::new(false),
             traced: Mutex::default(),
         }
@@ -42,33 +52,59 @@ impl Session {
 
     /// Grants more tasks; false if that is more than a worker may grant.
     pub fn grant(&self, more: u32) -> bool {
-        let mut credit = self.credit.lock().unwrap_or_else(PoisonError::into_inner);
-        match credit.checked_add(more) {
+        let mut credit = self.credit_held();
+        match credit.now.checked_add(more) {
             Some(sum) if sum <= limits::CREDIT => {
-                *credit = sum;
-                true
+                credit.now = sum;
+                credit.most = credit.most.max(sum);
             }
-            _ => false,
+            _ => return false,
+        }
+        drop(credit);
+        if let Some(room) = self.room.get() {
+            room.moved(more as usize);
+        }
+        true
+    }
+
+    /// Takes part with others: new tasks wait here for them.
+    pub(super) fn share(&self, room: &Arc<Room>) {
+        self.room.set(room.clone()).ok();
+    }
+
+    /// It was given so many tasks.
+    pub(super) fn took(&self, tasks: usize) {
+        if let Some(room) = self.room.get() {
+            room.moved(tasks);
         }
     }
 
     /// Takes up to `most` of the credit.
     pub fn take_credit(&self, most: u32) -> u32 {
-        let mut credit = self.credit.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = most.min(*credit);
-        *credit -= taken;
+        let mut credit = self.credit_held();
+        let taken = most.min(credit.now);
+        credit.now -= taken;
         taken
     }
 
     /// Gives back credit that was taken and not used.
     pub fn give_back(&self, unused: u32) {
-        let mut credit = self.credit.lock().unwrap_or_else(PoisonError::into_inner);
-        *credit = credit.saturating_add(unused);
+        let mut credit = self.credit_held();
+        credit.now = credit.now.saturating_add(unused);
     }
 
     /// Tasks that it could take at once.
     pub fn credit(&self) -> u32 {
-        *self.credit.lock().unwrap_or_else(PoisonError::into_inner)
+        self.credit_held().now
+    }
+
+    /// Most tasks that it ever could take at once.
+    pub fn most_credit(&self) -> u32 {
+        self.credit_held().most
+    }
+
+    fn credit_held(&self) -> MutexGuard<'_, Credit> {
+        self.credit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that the worker was heard of.

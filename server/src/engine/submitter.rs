@@ -1,6 +1,6 @@
 //! Taking new tasks in: concurrent submits share one statement and one commit.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
@@ -15,7 +15,8 @@ use super::request_hash::request_hash;
 use super::signals::Signals;
 use super::{Error, Settings};
 use crate::batch::{self, BatchLoop, Batcher, Weight};
-use crate::domain::{NewTask, TaskId, TaskState, Violations, revision};
+use crate::domain::task::Start;
+use crate::domain::{NewTask, TaskId, TaskState, Violations, limits, revision};
 use crate::store::{self, Keyed, Leased, Store, SubmitRow};
 
 /// A task that is durable.
@@ -199,6 +200,7 @@ impl Writer {
 
     /// Writes tasks without keys; those that meet a free worker go straight to it.
     async fn write_plain(&self, rows: &[SubmitRow]) -> Result<(), store::Error> {
+        self.wait_for_room(rows).await;
         let seats = Seats::reserve(&self.dispatcher, rows);
         let slots = seats.slots();
         match self.store.submit(rows, &slots).await {
@@ -216,6 +218,23 @@ impl Writer {
                 seats.abandon(error.may_have_committed());
                 Err(error)
             }
+        }
+    }
+
+    /// Waits for room, so that what is submitted does not run ahead of what is completed. What is urgent does not
+    /// wait: it would be the first to be leased.
+    async fn wait_for_room(&self, rows: &[SubmitRow]) {
+        let mut wanted: HashMap<i32, usize> = HashMap::new();
+        for row in rows {
+            if row.task.priority > limits::DEFAULT_PRIORITY {
+                return;
+            }
+            if row.task.start == Start::Now {
+                *wanted.entry(row.lane).or_default() += 1;
+            }
+        }
+        if let Some((lane, wanted)) = wanted.into_iter().max_by_key(|(_, wanted)| *wanted) {
+            self.dispatcher.wait_for_room(lane, wanted).await;
         }
     }
 
@@ -266,7 +285,7 @@ impl Writer {
             self.signals.ready(lanes);
         }
         // Delayed tasks may be due before what the promoter sleeps for.
-        if rows.iter().any(|row| row.task.start != crate::domain::task::Start::Now) {
+        if rows.iter().any(|row| row.task.start != Start::Now) {
             self.signals.scheduled();
         }
         self.signals.changed(rows.iter().map(|row| {

@@ -87,8 +87,7 @@ fn optional<T>(text: &str, parse: fn(&str) -> Result<T, String>) -> Result<Optio
 }
 
 fn priority(priority: Option<u32>) -> Result<u8, String> {
-    const DEFAULT: u32 = 5;
-    let priority = priority.unwrap_or(DEFAULT);
+    let priority = priority.unwrap_or(limits::DEFAULT_PRIORITY.into());
     match u8::try_from(priority) {
         Ok(valid) if priority <= limits::PRIORITY => Ok(valid),
         _ => Err(format!("must be 0 to {}", limits::PRIORITY)),
