@@ -55,10 +55,10 @@ const CHECKS: [Check; 5] = [
         debug: 0.04,
     },
     Check {
-        what: "life cycles in a deep queue, of an empty one",
+        what: "life cycles where many tasks wait, of where few do",
         suite: Suite::Backlog,
         line: "with a backlog",
-        number: "best_of_empty",
+        number: "best_of_few",
         release: 0.5,
         debug: 0.4,
     },

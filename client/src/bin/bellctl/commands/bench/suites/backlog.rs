@@ -1,5 +1,6 @@
-//! Life cycles through a queue in which many tasks wait, beside an empty queue in the same round. What is
-//! submitted goes to the end of the queue, what is completed comes from its head.
+//! Life cycles through a queue in which many tasks wait. What is submitted goes to the end of the queue, what is
+//! completed comes from its head. Beside it in the same round a queue in which few wait, whose tasks go the same way;
+//! and an empty one, whose tasks go straight to workers.
 
 use crate::commands::bench::bars::Goal;
 use crate::commands::bench::load::Load;
@@ -13,60 +14,102 @@ use crate::failure::Failure;
 /// Tasks that are put in between two remarks, each within the time of one measurement.
 const PORTION: u32 = 1_000_000;
 
+/// What was measured with some number of waiting tasks.
+#[derive(Default)]
+struct Rounds {
+    empty: Vec<Run>,
+    few: Vec<Run>,
+    many: Vec<Run>,
+}
+
 pub(super) async fn measure(stand: &Stand<'_>, report: &mut Report) -> Result<(), Failure> {
-    let (empty, deep) = (stand.load()?, stand.load()?);
+    let deep = queue(stand).await?;
     let mut depths = stand.options.backlog.clone();
     depths.sort_unstable();
     let mut waiting = 0;
-    // A queue exists once something was submitted to it.
-    let mut fleet = stand.fleet(&deep).await?;
-    within(deep.batches(&mut fleet, 1_000)).await?;
-    fleet.stop().await;
     for depth in &depths {
-        deep.pause().await?;
         while waiting < *depth {
             let portion = PORTION.min(depth - waiting);
             stand.out().remark(&format!("backlog, {waiting} of {depth} tasks wait …"));
             within(deep.preload(portion)).await?;
             waiting += portion;
         }
-        let rounds = rounds(stand, &empty, &deep).await?;
+        let rounds = Rounds::measure(stand, &deep).await?;
         let name = if depths.len() == 1 {
             "with a backlog".to_owned()
         } else {
             format!("with {depth} waiting")
         };
-        let (empty, deep): (Vec<Run>, Vec<Run>) = rounds.into_iter().unzip();
-        report.add(Run::line("empty queue", "of_empty", "best_of_empty", &empty));
-        report.add(Run::line(name, "of_empty", "best_of_empty", &deep));
+        let of_few = rounds.tell(name, few(stand), report);
         if Some(depth) == depths.last() {
-            let of_empty = median(deep.iter().map(|run| run.of_other));
-            report.reached.set(Goal::BacklogOfEmpty, of_empty);
+            report.reached.set(Goal::BacklogOfFew, of_few);
         }
     }
     Ok(())
 }
 
-/// Each round with the empty queue and with the deep one.
-async fn rounds(stand: &Stand<'_>, empty: &Load, deep: &Load) -> Result<Vec<(Run, Run)>, Failure> {
-    let (tasks, mut rounds) = (stand.options.tasks, Vec::new());
-    for round in 1..=stand.options.rounds {
-        stand.out().remark(&format!("backlog, round {round} of {} …", stand.options.rounds));
-        let mut fleet = stand.fleet(empty).await?;
-        let before = stand.read(&fleet).await;
-        within(empty.batches(&mut fleet, tasks)).await?;
-        let plain = stand.since(&before, &fleet, tasks).await;
-        fleet.stop().await;
+/// Tasks that wait in the queue in which few do: so many that some still wait at the end of a measurement.
+fn few(stand: &Stand<'_>) -> u32 {
+    stand.options.tasks / 2
+}
 
-        let mut fleet = stand.fleet(deep).await?;
-        let before = stand.read(&fleet).await;
-        deep.resume().await?;
-        within(deep.batches(&mut fleet, tasks)).await?;
-        let run = stand.since(&before, &fleet, tasks).await;
-        deep.pause().await?;
-        fleet.settle().await?;
-        fleet.stop().await;
-        rounds.push((plain, run.beside(Some(plain))));
+/// A queue that is paused. It exists once something was submitted to it.
+async fn queue(stand: &Stand<'_>) -> Result<Load, Failure> {
+    let load = stand.load()?;
+    let mut fleet = stand.fleet(&load).await?;
+    within(load.batches(&mut fleet, 1_000)).await?;
+    fleet.stop().await;
+    load.pause().await?;
+    Ok(load)
+}
+
+/// Life cycles through a queue that is paused before and after.
+async fn behind(stand: &Stand<'_>, load: &Load) -> Result<Run, Failure> {
+    let mut fleet = stand.fleet(load).await?;
+    let before = stand.read(&fleet).await;
+    load.resume().await?;
+    within(load.batches(&mut fleet, stand.options.tasks)).await?;
+    let run = stand.since(&before, &fleet, stand.options.tasks).await;
+    load.pause().await?;
+    fleet.settle().await?;
+    fleet.stop().await;
+    Ok(run)
+}
+
+impl Rounds {
+    async fn measure(stand: &Stand<'_>, deep: &Load) -> Result<Self, Failure> {
+        let (tasks, mut rounds) = (stand.options.tasks, Self::default());
+        for round in 1..=stand.options.rounds {
+            stand.out().remark(&format!("backlog, round {round} of {} …", stand.options.rounds));
+            let load = stand.load()?;
+            let mut fleet = stand.fleet(&load).await?;
+            let before = stand.read(&fleet).await;
+            within(load.batches(&mut fleet, tasks)).await?;
+            rounds.empty.push(stand.since(&before, &fleet, tasks).await);
+            fleet.stop().await;
+
+            let load = queue(stand).await?;
+            within(load.preload(few(stand))).await?;
+            let few = behind(stand, &load).await?;
+            rounds.few.push(few);
+            rounds.many.push(behind(stand, deep).await?.beside(Some(few)));
+        }
+        Ok(rounds)
     }
-    Ok(rounds)
+
+    /// Answers with the rate where many wait, of that where few do.
+    fn tell(&self, name: String, few: u32, report: &mut Report) -> Option<f64> {
+        let line = |name, runs| Run::line(name, "of_few", "best_of_few", runs);
+        let of_empty = |runs: &[Run]| {
+            median(
+                runs.iter().zip(&self.empty).map(|(run, empty)| run.beside(Some(*empty)).of_other),
+            )
+        };
+        report.add(line("empty queue".to_owned(), &self.empty));
+        report.add(
+            line(format!("with {few} waiting"), &self.few).with("of_empty", of_empty(&self.few)),
+        );
+        report.add(line(name, &self.many).with("of_empty", of_empty(&self.many)));
+        median(self.many.iter().map(|run| run.of_other))
+    }
 }
