@@ -256,7 +256,9 @@ impl Pool {
         let ready = self.ready.load(Ordering::SeqCst);
         let free = match ready == Ready::None as u8 {
             true => self.free(),
-            false if !self.turns().is_drained => return self.turns().allowance >= more(wanted),
+            false if !self.turns().is_drained => {
+                return self.turns().allowance >= more(wanted).min(MOST_ALLOWED);
+            }
             false if ready == Ready::Looking as u8 => self.free(),
             false => self.free() / 2,
         };
@@ -450,6 +452,9 @@ mod tests {
         look(&pool, 50);
         assert!(pool.has_room_for_new(5), "ten were leased, and three came");
         assert!(!pool.has_room_for_new(6));
+        let how = pool.begin_look(500, 8).unwrap();
+        pool.end_look(how, MOST_ALLOWED, MOST_ALLOWED, 8);
+        assert!(pool.has_room_for_new(MOST_ALLOWED + 1), "more are never counted");
     }
 
     #[test]
