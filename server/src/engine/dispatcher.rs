@@ -105,6 +105,7 @@ impl Dispatcher {
         }
     }
 
+    /// The pools that take tasks from a lane.
     fn pools_of(&self, lane: i32) -> Vec<Arc<Pool>> {
         lock(&self.pools).values().filter(|pool| pool.serves_lane(lane)).cloned().collect()
     }
@@ -119,8 +120,8 @@ impl Dispatcher {
     /// have nothing else to do: the tasks need not wait for a claim then.
     pub(super) fn reserve_free(&self, lane: i32, most: usize) -> Vec<Place> {
         let mut places = Vec::new();
-        for pool in lock(&self.pools).values() {
-            if places.len() < most && pool.serves_lane(lane) {
+        for pool in self.pools_of(lane) {
+            if places.len() < most {
                 places.extend(pool.reserve_for_new(most - places.len()));
             }
         }
@@ -245,7 +246,7 @@ impl Dispatcher {
         tasks: Vec<Assignment>,
         signals: &Arc<Signals>,
     ) {
-        session.took(tasks.len());
+        session.moved(tasks.len());
         let unsent = session.outbox.assign(tasks);
         if !unsent.is_empty() {
             self.release_later(session.clone(), unsent, signals);

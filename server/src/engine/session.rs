@@ -61,9 +61,7 @@ impl Session {
             _ => return false,
         }
         drop(credit);
-        if let Some(room) = self.room.get() {
-            room.moved(more as usize);
-        }
+        self.moved(more as usize);
         true
     }
 
@@ -72,8 +70,8 @@ impl Session {
         self.room.set(room.clone()).ok();
     }
 
-    /// It was given so many tasks.
-    pub(super) fn took(&self, tasks: usize) {
+    /// It was given so many tasks, or has room for so many more.
+    pub(super) fn moved(&self, tasks: usize) {
         if let Some(room) = self.room.get() {
             room.moved(tasks);
         }
