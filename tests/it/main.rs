@@ -36,6 +36,7 @@ mod process;
 mod queues;
 mod rates;
 mod rebalancing;
+mod refusals;
 mod retention;
 mod retry;
 mod roles;

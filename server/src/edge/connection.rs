@@ -23,7 +23,7 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::{Service, ServiceExt as _};
 
 use super::opening::Listened;
-use super::{ClientCertificate, Peer, Serving, Settings, Source};
+use super::{ClientCertificate, Peer, Serving, Settings, Source, remains};
 use crate::clock::moment_in;
 use crate::metrics::Connections;
 use crate::places::Place;
@@ -125,7 +125,7 @@ impl Life<'_> {
         let address = peer.address;
         let info = TcpConnectInfo { local_addr: None, remote_addr: Some(address) };
         let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-            let mut request = request.map(Body::new);
+            let mut request = request.map(|body| Body::new(remains::Request::new(body)));
             request.extensions_mut().insert(peer.clone());
             request.extensions_mut().insert(info.clone());
             service.clone().oneshot(request)

@@ -9,6 +9,7 @@ mod client_certificate;
 mod client_verifier;
 mod connection;
 mod opening;
+mod remains;
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
