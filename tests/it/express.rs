@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use bellringer_api::v1 as pb;
 use sqlx::{Connection as _, PgConnection};
+use tokio::task::JoinSet;
 
 use crate::support::make::{retry, seconds, task};
-use crate::support::{TestServer, Worker};
+use crate::support::process::eventually;
+use crate::support::{TestServer, Worker, reason};
 
 /// Whether a task was leased by the transaction that submitted it.
 async fn was_express(test: &TestServer, id: &str) -> bool {
@@ -155,4 +157,97 @@ async fn a_worker_of_another_queue_or_kind_gets_nothing() {
     assert_eq!(worker.task().await.task_id, id);
     let theirs = test.submit(pb::TaskSpec { kind: "other".to_owned(), ..task() }).await;
     assert_eq!(other.task().await.task_id, theirs);
+}
+
+#[tokio::test]
+async fn tasks_with_keys_and_atomic_batches_go_the_same_way() {
+    let test = TestServer::start().await;
+    let mut worker = Worker::connect(&test.replica, 2).await;
+    warm(&test, &mut worker).await;
+    let unique = pb::TaskSpec { unique_key: "one at a time".to_owned(), ..task() };
+    let submitted = test.try_submit(unique, "request").await.unwrap();
+    let assigned = worker.task().await;
+    assert!(was_express(&test, &submitted.task_id).await);
+    assert_eq!(assigned.task_id, submitted.task_id);
+    worker.succeed(&assigned, "out").await;
+    worker.grant(1).await;
+
+    warm(&test, &mut worker).await;
+    let items = vec![pb::SubmitBatchItem { task: Some(task()), ..Default::default() }; 2];
+    let request = pb::SubmitBatchRequest { items, atomic: true, ..Default::default() };
+    test.tasks().submit_batch(request).await.unwrap();
+    assert!(was_express(&test, &worker.assigned().await[0].task_id).await);
+}
+
+#[tokio::test]
+async fn what_was_submitted_before_takes_no_place_of_a_free_worker() {
+    let test = TestServer::start().await;
+    let unique = || pb::TaskSpec {
+        unique_key: "held".to_owned(),
+        unique_conflict: pb::UniqueConflictPolicy::Refuse.into(),
+        delay: seconds(60),
+        ..task()
+    };
+    let holder = test.try_submit(unique(), "request").await.unwrap();
+    let mut worker = Worker::connect(&test.replica, 1).await;
+    warm(&test, &mut worker).await;
+
+    let again = test.try_submit(unique(), "request").await.unwrap();
+    assert_eq!((again.created, &again.task_id), (false, &holder.task_id));
+    let now = || pb::TaskSpec { delay: None, ..unique() };
+    let refused = test.try_submit(now(), "another request").await.unwrap_err();
+    assert_eq!(reason(&refused), "UNIQUE_KEY_CONFLICT");
+    let item = |task| pb::SubmitBatchItem { task: Some(task), ..Default::default() };
+    let items = vec![item(task()), item(now())];
+    let request = pb::SubmitBatchRequest { items, atomic: true, ..Default::default() };
+    let refused = test.tasks().submit_batch(request).await.unwrap_err();
+    assert_eq!(reason(&refused), "UNIQUE_KEY_CONFLICT");
+
+    // The place is still there.
+    let id = test.submit(task()).await;
+    assert_eq!(worker.task().await.task_id, id);
+    assert!(was_express(&test, &id).await);
+}
+
+#[tokio::test]
+async fn an_atomic_batch_whose_caller_is_gone_is_handed_out_all_the_same() {
+    let test = TestServer::start().await;
+    let mut worker = Worker::connect(&test.replica, 1).await;
+    warm(&test, &mut worker).await;
+    let mut database = test.database().await;
+    let mut lock = database.begin().await.unwrap();
+    sqlx::query("lock table inflight in exclusive mode").execute(&mut *lock).await.unwrap();
+
+    let item = pb::SubmitBatchItem { task: Some(task()), ..Default::default() };
+    let request = pb::SubmitBatchRequest { items: vec![item], atomic: true, ..Default::default() };
+    let mut tasks = test.tasks();
+    let mut caller = JoinSet::new();
+    caller.spawn(async move { tasks.submit_batch(request).await });
+    eventually("the batch waits for the lock", async || {
+        let waits = "select exists (select from pg_stat_activity
+                     where datname = current_database() and wait_event_type = 'Lock')";
+        sqlx::query_scalar(waits).fetch_one(&mut test.database().await).await.unwrap()
+    })
+    .await;
+    caller.abort_all();
+    assert!(caller.join_next().await.unwrap().unwrap_err().is_cancelled());
+    eventually("the server has heard of it", async || {
+        let metrics = test.replica.metrics().await;
+        metrics.lines().any(|line| {
+            line.contains("grpc_calls_total{")
+                && line.contains("SubmitBatch")
+                && line.contains("\"cancelled\"")
+                && !line.ends_with(" 0")
+        })
+    })
+    .await;
+    lock.commit().await.unwrap();
+
+    let assigned = worker.task().await;
+    assert!(was_express(&test, &assigned.task_id).await);
+    worker.succeed(&assigned, "out").await;
+    worker.grant(1).await;
+    // The place is there again.
+    let id = test.submit(task()).await;
+    assert_eq!(worker.task().await.task_id, id);
 }

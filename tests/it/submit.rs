@@ -191,6 +191,54 @@ async fn an_atomic_batch_with_a_conflict_submits_nothing() {
 }
 
 #[tokio::test]
+async fn in_a_batch_each_task_with_a_unique_key_gets_its_own_answer() {
+    use pb::UniqueConflictPolicy::{Refuse, ReplaceWaiting, ReturnExisting};
+    use pb::submit_batch_result::Result::{Error, Submitted};
+    let test = TestServer::start().await;
+    let unique = |key: &str, policy: pb::UniqueConflictPolicy| pb::TaskSpec {
+        unique_key: key.to_owned(),
+        unique_conflict: policy.into(),
+        ..task()
+    };
+    let shared = test.submit(unique("shared", Refuse)).await;
+    let old = test.submit(unique("replaced", Refuse)).await;
+    test.submit(unique("held", Refuse)).await;
+    let tasks = [
+        unique("free", Refuse),
+        unique("shared", ReturnExisting),
+        unique("replaced", ReplaceWaiting),
+        unique("held", Refuse),
+        unique("also free", ReturnExisting),
+        // Another of the same batch holds it.
+        unique("free", Refuse),
+        unique("also free", ReturnExisting),
+        task(),
+    ];
+    let items = tasks.map(|task| pb::SubmitBatchItem { task: Some(task), ..Default::default() });
+    let request = pb::SubmitBatchRequest { items: items.to_vec(), ..Default::default() };
+
+    let answers = test.tasks().submit_batch(request).await.unwrap().into_inner().results;
+
+    let told: Vec<(bool, String)> = answers
+        .into_iter()
+        .map(|answer| match answer.result.unwrap() {
+            Submitted(task) => (task.created, task.task_id),
+            Error(error) => (false, error.reason().as_str_name().to_owned()),
+        })
+        .collect();
+    let created: Vec<bool> = told.iter().map(|(created, _)| *created).collect();
+    assert_eq!(created, [true, false, true, false, true, false, false, true], "{told:?}");
+    assert_eq!(told[1].1, shared);
+    assert!(told[3].1.ends_with("UNIQUE_KEY_CONFLICT"), "{told:?}");
+    assert!(told[5].1.ends_with("UNIQUE_KEY_CONFLICT"), "{told:?}");
+    assert_eq!(told[6].1, told[4].1);
+    assert_eq!(test.state(&old).await, pb::TaskState::Cancelled);
+    for n in [0, 2, 4, 7] {
+        assert_eq!(test.state(&told[n].1).await, pb::TaskState::Ready, "{n}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_task_is_said_all_at_once_and_field_by_field() {
     let test = TestServer::start().await;
     let wrong = pb::TaskSpec {

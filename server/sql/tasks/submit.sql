@@ -1,10 +1,11 @@
 -- tasks/submit: writes new tasks and puts each where it belongs: inflight, if a worker is free for it,
 -- else ready, or scheduled if it starts later. Answers with those that were leased.
--- $1 now; then one array element a task, or an empty array where all are null: $2 id, $3 namespace,
--- $4 lane, $5 priority, $6 run_at (null: now), $7 delay_ms (null: none), $8 payload, $9 content_type,
--- $10 expire_at, $11 attempt_timeout_ms, $12 total_timeout_ms, $13 retry, $14 labels, $15 unique_key,
--- $16 idempotency_key, $17 traceparent, $18 retry_of, $19 flags (null: 0), $20 $21 session and worker
--- name of the free worker (null: none).
+-- $1 now (null: when the statement began, which in a transaction with keys may have waited for others); then
+-- one array element a task, or an empty array where all are null: $2 id, $3 namespace, $4 lane, $5 priority,
+-- $6 run_at (null: now), $7 delay_ms (null: none), $8 payload, $9 content_type, $10 expire_at, $11
+-- attempt_timeout_ms, $12 total_timeout_ms, $13 retry, $14 labels, $15 unique_key, $16 idempotency_key, $17
+-- traceparent, $18 retry_of, $19 flags (null: 0), $20 $21 session and worker name of the free worker (null:
+-- none).
 with input as materialized (
     select u.id, u.namespace, u.lane, u.priority, a.now as created_at, x.run_at,
            u.payload, u.content_type, u.expire_at, u.attempt_timeout_ms, u.total_timeout_ms,
@@ -14,7 +15,7 @@ with input as materialized (
            case when u.session is null or x.run_at > a.now or u.expire_at <= a.now
                 then false
                 else not (select l.is_paused from lane l where l.id = u.lane) end as is_leased
-    from (select coalesce($1::timestamptz, now()) as now) a,
+    from (select coalesce($1::timestamptz, statement_timestamp()) as now) a,
          -- The arrays are walked side by side, which copies nothing.
          (select unnest($2::uuid[]) as id, unnest($3::int4[]) as namespace, unnest($4::int4[]) as lane,
                  unnest($5::int2[]) as priority, unnest($6::timestamptz[]) as run_at,

@@ -12,13 +12,14 @@ use crate::domain::task::Start;
 use crate::domain::{Assignment, AttemptRef, SessionId, TaskId};
 use crate::store::{Leased, Slot, SubmitRow};
 
-/// Places for tasks that are about to be written: one for each row, or none.
-#[derive(Debug)]
+/// Places for tasks that are about to be written: one for each row, or none. Dropped while nobody knows what was
+/// written, their workers start over.
+#[derive(Debug, Default)]
 pub(super) struct Seats(Vec<Option<Place>>);
 
 impl Seats {
     /// Reserves what can be had; the highest priorities sit first.
-    pub(super) fn reserve(dispatcher: &Dispatcher, rows: &[SubmitRow]) -> Self {
+    pub(super) fn reserve(dispatcher: &Dispatcher, rows: &[&SubmitRow]) -> Self {
         let mut seats = vec![None; rows.len()];
         let mut by_lane: BTreeMap<i32, Vec<usize>> = BTreeMap::new();
         for (n, row) in rows.iter().enumerate() {
@@ -46,16 +47,16 @@ impl Seats {
 
     /// Hands out what was leased, and gives back the places that were not used.
     pub(super) fn hand_out(
-        self,
-        rows: &[SubmitRow],
+        mut self,
+        rows: &[&SubmitRow],
         leased: &[Leased],
         dispatcher: &Arc<Dispatcher>,
         signals: &Arc<Signals>,
     ) {
         let mut seated: HashMap<TaskId, (&SubmitRow, Place)> = rows
             .iter()
-            .zip(self.0)
-            .filter_map(|(row, seat)| Some((row.id, (row, seat?))))
+            .zip(std::mem::take(&mut self.0))
+            .filter_map(|(row, seat)| Some((row.id, (*row, seat?))))
             .collect();
         let lanes = leased.iter().filter_map(|task| Some(seated.get(&task.id)?.0.lane));
         signals.meter.started_at_once(lanes);
@@ -77,12 +78,20 @@ impl Seats {
     }
 
     /// Nothing was written, or nobody knows whether it was.
-    pub(super) fn abandon(self, may_have_committed: bool) {
-        let places: Vec<Place> = self.0.into_iter().flatten().collect();
+    pub(super) fn abandon(mut self, may_have_committed: bool) {
+        let places: Vec<Place> = std::mem::take(&mut self.0).into_iter().flatten().collect();
         if may_have_committed {
             start_over(&places);
         }
         give_back(&places);
+    }
+}
+
+impl Drop for Seats {
+    fn drop(&mut self) {
+        if !self.0.is_empty() {
+            Self(std::mem::take(&mut self.0)).abandon(true);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Workers that run the same things: they share one loop that leases for them.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -49,7 +50,7 @@ pub(super) struct Place {
 impl Place {
     /// As the store wants it.
     pub(super) fn slot(&self) -> Slot<'_> {
-        Slot { session: self.session.id, worker: &self.session.hello.worker_name }
+        Slot { session: self.session.id, worker: Cow::from(&self.session.hello.worker_name) }
     }
 }
 

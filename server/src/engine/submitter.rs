@@ -14,10 +14,10 @@ use super::reporter::Reporter;
 use super::request_hash::request_hash;
 use super::signals::Signals;
 use super::{Error, Settings};
-use crate::batch::{self, BatchLoop, Batcher, Weight};
+use crate::batch::{self, Batcher, Weight};
 use crate::domain::task::Start;
 use crate::domain::{NewTask, TaskId, TaskState, Violations, limits, revision};
-use crate::store::{self, Keyed, Leased, Store, SubmitRow};
+use crate::store::{self, Keyed, KeyedAnswers, Leased, Slot, Store, SubmitRow};
 
 /// A task that is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,9 @@ type Answers = Vec<Result<Submitted, Error>>;
 #[derive(Debug)]
 pub(super) struct Submitter {
     batcher: Batcher<Vec<SubmitRow>, Answers>,
+    /// Writes one item at a time, and each to its end: also if its caller waits no longer, since workers may have
+    /// been given what it writes.
+    atomic: Batcher<Vec<SubmitRow>, Answers>,
     writer: Writer,
     registry: Arc<Registry>,
     fullness: Arc<Fullness>,
@@ -64,17 +67,26 @@ impl Submitter {
     ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let turn = Arc::new(Semaphore::new(1));
         let writer = Writer { store: store.clone(), dispatcher, reporter, signals, turn };
-        let flush = {
+        let limits = settings.batches(settings.submit_batch);
+        let (batcher, writing) = batch::batcher(limits, weigh, {
             let writer = writer.clone();
-            move |items: Vec<Vec<SubmitRow>>| {
+            move |items| {
                 let writer = writer.clone();
                 async move { writer.write(items).await }
             }
+        });
+        let (atomic, writing_atomic) = batch::batcher(settings.batches(1), weigh, {
+            let writer = writer.clone();
+            move |items| {
+                let writer = writer.clone();
+                async move { writer.write_atomically(items).await }
+            }
+        });
+        let submitter = Self { batcher, atomic, writer, registry, fullness, ids: Ids::default() };
+        let writing = async {
+            tokio::join!(writing.run(), writing_atomic.run());
         };
-        let limits = settings.batches(settings.submit_batch);
-        let (batcher, writing): (_, BatchLoop<_, _, _>) = batch::batcher(limits, weigh, flush);
-        let submitter = Self { batcher, writer, registry, fullness, ids: Ids::default() };
-        (submitter, writing.run())
+        (submitter, writing)
     }
 
     /// Submits tasks; each gets its own answer, in order. With `atomic`, one refusal refuses all.
@@ -140,7 +152,7 @@ impl Submitter {
             let why = "repeats the idempotency key or the unique key of another item";
             return Err(Violations::one(format!("items[{index}]"), why).into());
         }
-        let answers = self.writer.write_keyed(&rows, true).await;
+        let answers = self.atomic.submit(rows).await?;
         match answers.iter().find_map(|answer| answer.clone().err()) {
             Some(error) => Err(error),
             None => Ok(answers),
@@ -156,6 +168,7 @@ impl Writer {
         // fill larger statements meanwhile.
         let is_pressed = self.reporter.is_behind() || self.dispatcher.has_backlog();
         let _turn = if is_pressed { self.turn.acquire().await.ok() } else { None };
+        self.wait_for_room(items.iter().flatten()).await;
         let mut answers: Vec<Vec<Option<Result<Submitted, Error>>>> =
             items.iter().map(|rows| vec![None; rows.len()]).collect();
         let mut plain = Vec::new();
@@ -200,17 +213,17 @@ impl Writer {
 
     /// Writes tasks without keys; those that meet a free worker go straight to it.
     async fn write_plain(&self, rows: &[SubmitRow]) -> Result<(), store::Error> {
-        self.wait_for_room(rows).await;
-        let seats = Seats::reserve(&self.dispatcher, rows);
+        let rows: Vec<&SubmitRow> = rows.iter().collect();
+        let seats = Seats::reserve(&self.dispatcher, &rows);
         let slots = seats.slots();
-        match self.store.submit(rows, &slots).await {
+        match self.store.submit(&rows, &slots).await {
             Ok(leased) => {
                 drop(slots);
                 let meter = &self.signals.meter;
                 meter.metrics.tasks.submit_batch.observe_size(rows.len());
                 meter.submitted(rows.iter().map(|row| row.lane));
-                seats.hand_out(rows, &leased, &self.dispatcher, &self.signals);
-                self.announce(rows, &leased);
+                seats.hand_out(&rows, &leased, &self.dispatcher, &self.signals);
+                self.announce(&rows, &leased);
                 Ok(())
             }
             Err(error) => {
@@ -221,9 +234,19 @@ impl Writer {
         }
     }
 
+    /// Writes batches one after the other, each as a whole.
+    async fn write_atomically(&self, batches: Vec<Vec<SubmitRow>>) -> Vec<Answers> {
+        let mut answers = Vec::with_capacity(batches.len());
+        for rows in batches {
+            self.wait_for_room(&rows).await;
+            answers.push(self.write_keyed(&rows, true).await);
+        }
+        answers
+    }
+
     /// Waits for room, so that what is submitted does not run ahead of what is completed. What is urgent does not
     /// wait: it would be the first to be leased.
-    async fn wait_for_room(&self, rows: &[SubmitRow]) {
+    async fn wait_for_room(&self, rows: impl IntoIterator<Item = &SubmitRow>) {
         let mut wanted: HashMap<i32, usize> = HashMap::new();
         for row in rows {
             if row.task.priority > limits::DEFAULT_PRIORITY {
@@ -238,32 +261,40 @@ impl Writer {
         }
     }
 
+    /// Writes tasks that may have keys; those that meet a free worker go straight to it as well.
     async fn write_keyed(&self, rows: &[SubmitRow], atomic: bool) -> Answers {
         let hashes: Vec<Vec<u8>> = rows.iter().map(|row| request_hash(&row.task)).collect();
-        let (keyed, replaced) = match self.store.submit_keyed(rows, &hashes, atomic).await {
+        let mut seats = Seats::default();
+        let reserve = |rows: &[&SubmitRow]| {
+            // Those of an attempt that came to nothing.
+            std::mem::take(&mut seats).abandon(false);
+            seats = Seats::reserve(&self.dispatcher, rows);
+            seats.slots().into_iter().map(|slot| slot.map(Slot::into_owned)).collect()
+        };
+        let written = self.store.submit_keyed(rows, &hashes, atomic, reserve).await;
+        let KeyedAnswers { answers: keyed, leased, replaced } = match written {
             Ok(answers) => answers,
             Err(error) => {
+                seats.abandon(error.may_have_committed());
                 let error = Error::from(error);
                 return rows.iter().map(|_| Err(error.clone())).collect();
             }
         };
-        let is_conflict = |answer: &Keyed| {
-            matches!(answer, Keyed::UniqueConflict(_) | Keyed::IdempotencyConflict(_))
-        };
         // Then nothing was written.
-        let is_refused = atomic && keyed.iter().any(is_conflict);
-        let submitted: Vec<SubmitRow> = rows
+        let is_refused = atomic && keyed.iter().any(Keyed::is_conflict);
+        let submitted: Vec<&SubmitRow> = rows
             .iter()
             .zip(&keyed)
             .filter(|(_, answer)| **answer == Keyed::Submitted && !is_refused)
-            .map(|(row, _)| row.clone())
+            .map(|(row, _)| row)
             .collect();
         if !submitted.is_empty() {
             self.signals.meter.metrics.tasks.submit_batch.observe_size(submitted.len());
         }
         self.signals.meter.submitted(submitted.iter().map(|row| row.lane));
         self.signals.meter.cancelled(replaced.iter().map(|(_, lane)| *lane));
-        self.announce(&submitted, &[]);
+        seats.hand_out(&submitted, &leased, &self.dispatcher, &self.signals);
+        self.announce(&submitted, &leased);
         self.signals.traces.ended_waiting(replaced.iter().map(|(task, _)| *task));
         self.signals.changed(replaced.iter().map(|(task, lane)| (*task, *lane, 0)));
         rows.iter()
@@ -277,7 +308,7 @@ impl Writer {
             .collect()
     }
 
-    fn announce(&self, rows: &[SubmitRow], leased: &[Leased]) {
+    fn announce(&self, rows: &[&SubmitRow], leased: &[Leased]) {
         let leased: HashSet<TaskId> = leased.iter().map(|task| task.id).collect();
         let waiting = rows.iter().filter(|row| !leased.contains(&row.id));
         let lanes: HashSet<i32> = waiting.map(|row| row.lane).collect();

@@ -1,5 +1,6 @@
 //! Leasing tasks.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -29,7 +30,14 @@ pub struct Slot<'a> {
     /// Who gets it.
     pub session: SessionId,
     /// The name of its worker.
-    pub worker: &'a str,
+    pub worker: Cow<'a, str>,
+}
+
+impl Slot<'_> {
+    /// The same, for longer.
+    pub fn into_owned(self) -> Slot<'static> {
+        Slot { session: self.session, worker: Cow::Owned(self.worker.into_owned()) }
+    }
 }
 
 /// A task that was leased.
@@ -88,7 +96,7 @@ impl Claim<'_> {
             .bind(pairs.iter().map(|pair| pair.mark.to_sqlx()).collect::<Vec<_>>())
             .bind(i32::try_from(slots.len()).unwrap_or(i32::MAX))
             .bind(slots.iter().map(|slot| slot.session.0).collect::<Vec<_>>())
-            .bind(slots.iter().map(|slot| slot.worker).collect::<Vec<_>>())
+            .bind(slots.iter().map(|slot| &*slot.worker).collect::<Vec<_>>())
     }
 
     /// A task that was leased.

@@ -55,6 +55,15 @@ impl Error {
         }
     }
 
+    /// The same, if the commit was not sent yet: then nothing was changed.
+    pub(super) fn uncommitted(self) -> Self {
+        match self {
+            Self::Unknown(Some(error)) => Self::Unavailable(error),
+            Self::Unknown(None) => Self::before(sqlx::Error::PoolTimedOut),
+            other => other,
+        }
+    }
+
     /// The same, if the transaction was limited to what was left of the time of its call: then what took too long
     /// took too long for the call, and the database is well.
     pub(super) fn within(self, limit: Option<Duration>) -> Self {

@@ -55,7 +55,7 @@ pub use schedules::{
 };
 pub use sessions::{LeaseRow, Resumed, SessionRow};
 pub use statistics::{RolledUp, StatKey, StatQuery};
-pub use submit::{Keyed, Leased, Row as SubmitRow};
+pub use submit::{Keyed, KeyedAnswers, Leased, Row as SubmitRow};
 pub use tasks::{CancelRow, ListRows, TaskRow};
 pub use traces::EndedRow;
 pub use upkeep::{Overdue, UpkeepLook};
@@ -196,9 +196,22 @@ impl Store {
     ) -> Result<Vec<PgRow>, Error> {
         let (text, arguments) = parts(statement)?;
         let running = self.statements.start(text.as_str());
-        let answer = sqlx::query_with(text, arguments).fetch_all(connection).await;
-        running.end(answer.as_ref().err().and_then(|error| failure(error, limit)));
-        answer.map_err(|error| Error::during(error).within(limit))
+        let statement = sqlx::query_with(text, arguments);
+        let answer = tokio::time::timeout(self.longest(), statement.fetch_all(connection)).await;
+        let failed = match &answer {
+            Ok(answer) => answer.as_ref().err().and_then(|error| failure(error, limit)),
+            Err(_) => Some("unknown"),
+        };
+        running.end(failed);
+        match answer {
+            Ok(answer) => answer.map_err(|error| Error::during(error).within(limit)),
+            Err(_) => Err(Error::Unknown(None)),
+        }
+    }
+
+    /// Longest wait for what the database ends by itself before: past it the connection is dead.
+    fn longest(&self) -> Duration {
+        self.settings.statement_timeout + Duration::from_secs(1)
     }
 
     /// Runs one statement as its own transaction, which only reads if it is not the service's.
@@ -217,7 +230,6 @@ impl Store {
         };
         let begin = beginning.reading();
         let begins = begin.is_some();
-        let longest = self.settings.statement_timeout + Duration::from_secs(1);
         let running = self.statements.start(text.as_str());
         let statement = sqlx::query_with(text, arguments);
         let work = async {
@@ -226,7 +238,7 @@ impl Store {
             }
             statement.fetch_all(&mut held.connection).await
         };
-        let answer = tokio::time::timeout(longest, work).await;
+        let answer = tokio::time::timeout(self.longest(), work).await;
         let failed = match &answer {
             Ok(answer) => answer.as_ref().err().and_then(|error| failure(error, beginning.limit)),
             Err(_) => Some("unknown"),

@@ -1,15 +1,18 @@
 //! Writing new tasks.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Row as _, query};
 use uuid::Uuid;
 
 use super::claim::Slot;
-use super::rows::{all, get, maybe_time, time};
+use super::rows::{Corrupt, all, get, maybe_time, time};
 use super::{Error, Statement, Store, statements as sql};
 use crate::domain::task::Start;
 use crate::domain::{NewTask, TaskId, UniqueConflict};
@@ -41,10 +44,10 @@ pub struct Leased {
     pub deadline_at: Option<Timestamp>,
 }
 
-/// What became of a task with a unique key.
+/// What becomes of a task whose unique key another task holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Unique {
-    /// The key was free, or its holder made room: submit the task.
+    /// The holder made room, or has given the key back: submit the task.
     Taken,
     /// Another task holds it, and the caller gets that one.
     Existing(TaskId),
@@ -65,39 +68,52 @@ pub enum Keyed {
     IdempotencyConflict(TaskId),
 }
 
+impl Keyed {
+    /// Whether a key stood in its way.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::UniqueConflict(_) | Self::IdempotencyConflict(_))
+    }
+}
+
+/// What became of tasks that may have keys.
+#[derive(Debug, Clone, Default)]
+pub struct KeyedAnswers {
+    /// Of each, in order.
+    pub answers: Vec<Keyed>,
+    /// Those that were leased.
+    pub leased: Vec<Leased>,
+    /// Waiting tasks that made room, with their lanes.
+    pub replaced: Vec<(TaskId, i32)>,
+}
+
 impl Store {
     /// Writes tasks without idempotency or unique key: one statement, one commit. Those with a slot
     /// (`slots` has one place for each row) are leased to it if they can start at once and their queue
     /// is not paused; answers with these.
     pub async fn submit(
         &self,
-        rows: &[Row],
+        rows: &[&Row],
         slots: &[Option<Slot<'_>>],
     ) -> Result<Vec<Leased>, Error> {
-        let rows: Vec<&Row> = rows.iter().collect();
-        all(&self.hot_rows(self.submit_statement(&rows, slots)).await?, |row| {
-            Ok(Leased {
-                id: TaskId(get(row, "id")?),
-                started_at: time(row, "started_at")?,
-                deadline_at: maybe_time(row, "deadline_at")?,
-            })
-        })
+        all(&self.hot_rows(self.submit_statement(rows, slots)).await?, leased)
     }
 
-    /// Writes tasks that may have keys, in one transaction, and answers for each. `hashes` are the
-    /// hashes of the requests, for those with an idempotency key. No two rows may have the same
-    /// idempotency key, nor the same unique key. With `atomic`, one conflict is enough for nothing to
-    /// be written. Replaced tasks are returned too.
+    /// Writes tasks that may have keys, in one transaction, and answers for each. `hashes` are the hashes of the
+    /// requests, for those with an idempotency key. No two rows may have the same idempotency key, nor the same
+    /// unique key. With `atomic`, one conflict is enough for nothing to be written. `reserve` is asked for slots, as
+    /// for [`Store::submit`], when it is known which rows are to be written: just before they are, and again if that
+    /// came to nothing.
     pub async fn submit_keyed(
         &self,
         rows: &[Row],
         hashes: &[Vec<u8>],
         atomic: bool,
-    ) -> Result<(Vec<Keyed>, Vec<(TaskId, i32)>), Error> {
+        mut reserve: impl FnMut(&[&Row]) -> Vec<Option<Slot<'static>>> + Send,
+    ) -> Result<KeyedAnswers, Error> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match self.try_submit_keyed(rows, hashes, atomic).await {
+            match self.try_submit_keyed(rows, hashes, atomic, &mut reserve).await {
                 // Two transactions that wait for each other: PostgreSQL ends one of them.
                 Err(Error::Collision(_)) if attempt < 5 => {}
                 other => return other,
@@ -118,35 +134,35 @@ impl Store {
         rows: &[Row],
         hashes: &[Vec<u8>],
         atomic: bool,
-    ) -> Result<(Vec<Keyed>, Vec<(TaskId, i32)>), Error> {
+        reserve: &mut (impl FnMut(&[&Row]) -> Vec<Option<Slot<'static>>> + Send),
+    ) -> Result<KeyedAnswers, Error> {
         let mut held = self.hot.acquire().await?;
         let mut tx = held.begin().await?;
-        let mut answers = self.claim_idempotency(&mut tx, rows, hashes).await?;
-        let mut replaced = Vec::new();
-        for (row, answer) in rows.iter().zip(&mut answers) {
-            let (Keyed::Submitted, Some(key)) = (&*answer, &row.task.unique_key) else { continue };
-            match self.claim_unique(&mut tx, row, key, &mut replaced).await? {
-                Unique::Taken => {}
-                Unique::Existing(holder) => {
-                    self.point_idempotency(&mut tx, row, holder).await?;
-                    *answer = Keyed::Existing(holder);
-                }
-                Unique::Refused(holder) => {
-                    if row.task.idempotency_key.is_some() {
-                        let statement = query(sql::TASKS_KEYS_DROP).bind(vec![row.id.0]);
-                        self.in_transaction(&mut tx, None, statement).await?;
-                    }
-                    *answer = Keyed::UniqueConflict(holder);
-                }
-            }
+        let written = self.write_keyed(&mut tx, rows, hashes, atomic, reserve).await;
+        let answers = written.map_err(Error::uncommitted)?;
+        if atomic && answers.answers.iter().any(Keyed::is_conflict) {
+            tx.rollback().await.map_err(|error| Error::during(error).uncommitted())?;
+        } else {
+            let committed = tokio::time::timeout(self.longest(), tx.commit()).await;
+            committed.map_err(|_| Error::Unknown(None))?.map_err(Error::during)?;
         }
-        let conflict = |answer: &Keyed| {
-            matches!(answer, Keyed::UniqueConflict(_) | Keyed::IdempotencyConflict(_))
-        };
-        if atomic && answers.iter().any(conflict) {
-            tx.rollback().await.map_err(Error::during)?;
-            held.release();
-            return Ok((answers, Vec::new()));
+        held.release();
+        Ok(answers)
+    }
+
+    /// All of it but the commit.
+    async fn write_keyed(
+        &self,
+        tx: &mut PgConnection,
+        rows: &[Row],
+        hashes: &[Vec<u8>],
+        atomic: bool,
+        reserve: &mut (impl FnMut(&[&Row]) -> Vec<Option<Slot<'static>>> + Send),
+    ) -> Result<KeyedAnswers, Error> {
+        let mut answers = self.claim_idempotency(tx, rows, hashes).await?;
+        let replaced = self.claim_unique(tx, rows, &mut answers).await?;
+        if atomic && answers.iter().any(Keyed::is_conflict) {
+            return Ok(KeyedAnswers { answers, ..KeyedAnswers::default() });
         }
         let submitted: Vec<&Row> = rows
             .iter()
@@ -154,13 +170,12 @@ impl Store {
             .filter(|(_, answer)| **answer == Keyed::Submitted)
             .map(|(row, _)| row)
             .collect();
+        let mut started = Vec::new();
         if !submitted.is_empty() {
-            let statement = self.submit_statement(&submitted, &[]);
-            self.in_transaction(&mut tx, None, statement).await?;
+            let statement = self.submit_statement(&submitted, &reserve(&submitted));
+            started = all(&self.in_transaction(tx, None, statement).await?, leased)?;
         }
-        tx.commit().await.map_err(Error::during)?;
-        held.release();
-        Ok((answers, replaced))
+        Ok(KeyedAnswers { answers, leased: started, replaced })
     }
 
     pub(super) async fn claim_idempotency(
@@ -213,34 +228,87 @@ impl Store {
                 }
             }
             // Pruned between the two statements: as a collision, the whole is tried again.
-            answers[n] = found
-                .ok_or_else(|| Error::Collision(std::sync::Arc::new(sqlx::Error::RowNotFound)))?;
+            answers[n] =
+                found.ok_or_else(|| Error::Collision(Arc::new(sqlx::Error::RowNotFound)))?;
         }
         Ok(answers)
     }
 
+    /// Takes the unique keys of those that are to be submitted, and changes the answers of the others; tells
+    /// which tasks made room.
     async fn claim_unique(
+        &self,
+        tx: &mut PgConnection,
+        rows: &[Row],
+        answers: &mut [Keyed],
+    ) -> Result<Vec<(TaskId, i32)>, Error> {
+        let mut wanted: Vec<(&Row, &str, &mut Keyed)> = rows
+            .iter()
+            .zip(answers)
+            .filter(|(_, answer)| **answer == Keyed::Submitted)
+            .filter_map(|(row, answer)| Some((row, row.task.unique_key.as_deref()?, answer)))
+            .collect();
+        let mut replaced = Vec::new();
+        if wanted.is_empty() {
+            return Ok(replaced);
+        }
+        // In the same order by all, so that they do not wait for each other in a circle.
+        wanted.sort_unstable_by_key(|(row, key, _)| (row.namespace, *key));
+        let keys: Vec<(&Row, &str)> = wanted.iter().map(|(row, key, _)| (*row, *key)).collect();
+        let taken = self.take_unique(tx, &keys).await?;
+        for (row, key, answer) in wanted {
+            if taken.contains(&row.id.0) {
+                continue;
+            }
+            match self.contest_unique(tx, row, key, &mut replaced).await? {
+                Unique::Taken => {}
+                Unique::Existing(holder) => {
+                    self.point_idempotency(tx, row, holder).await?;
+                    *answer = Keyed::Existing(holder);
+                }
+                Unique::Refused(holder) => {
+                    if row.task.idempotency_key.is_some() {
+                        let statement = query(sql::TASKS_KEYS_DROP).bind(vec![row.id.0]);
+                        self.in_transaction(tx, None, statement).await?;
+                    }
+                    *answer = Keyed::UniqueConflict(holder);
+                }
+            }
+        }
+        Ok(replaced)
+    }
+
+    /// Takes those of the keys that are free, and tells whose they are now.
+    async fn take_unique(
+        &self,
+        tx: &mut PgConnection,
+        keys: &[(&Row, &str)],
+    ) -> Result<HashSet<Uuid>, Error> {
+        let taking = query(sql::TASKS_UNIQUE_CLAIM)
+            .bind(keys.iter().map(|(row, _)| row.namespace).collect::<Vec<_>>())
+            .bind(keys.iter().map(|(_, key)| *key).collect::<Vec<_>>())
+            .bind(keys.iter().map(|(row, _)| row.id.0).collect::<Vec<_>>());
+        let taken = self.in_transaction(tx, None, taking).await?;
+        let taken = taken.iter().map(|row| row.try_get("task"));
+        taken.collect::<Result<_, _>>().map_err(Error::during)
+    }
+
+    /// What becomes of a task whose unique key is held.
+    async fn contest_unique(
         &self,
         tx: &mut PgConnection,
         row: &Row,
         key: &str,
         replaced: &mut Vec<(TaskId, i32)>,
     ) -> Result<Unique, Error> {
-        let claiming = query(sql::TASKS_UNIQUE_CLAIM)
-            .bind(vec![row.namespace])
-            .bind(vec![key])
-            .bind(vec![row.id.0]);
-        if !self.in_transaction(tx, None, claiming).await?.is_empty() {
-            return Ok(Unique::Taken);
-        }
         let holding = query(sql::TASKS_UNIQUE_HOLDER).bind(row.namespace).bind(key);
         let holder = match self.in_transaction(tx, None, holding).await?.first() {
             Some(holder) => TaskId(holder.try_get("task").map_err(Error::during)?),
-            // Given back between the two statements.
-            None => {
-                self.point_unique(tx, row, key).await?;
-                return Ok(Unique::Taken);
+            // Given back between the two statements; perhaps somebody else has taken it since.
+            None if self.take_unique(tx, &[(row, key)]).await?.is_empty() => {
+                return Err(Error::Collision(Arc::new(sqlx::Error::RowNotFound)));
             }
+            None => return Ok(Unique::Taken),
         };
         match row.task.unique_conflict {
             UniqueConflict::ReturnExisting => Ok(Unique::Existing(holder)),
@@ -311,8 +379,16 @@ impl Store {
             .bind(rare(rows, |r| r.task.retry_of.map(|id| id.0)))
             .bind(rare(rows, |r| r.task.unique_key.as_ref().map(|_| HOLDS_UNIQUE_KEY)))
             .bind(sparse(seats.clone().map(|seat| seat.map(|slot| slot.session.0))))
-            .bind(sparse(seats.map(|seat| seat.map(|slot| slot.worker))))
+            .bind(sparse(seats.map(|seat| seat.map(|slot| &*slot.worker))))
     }
+}
+
+fn leased(row: &PgRow) -> Result<Leased, Corrupt> {
+    Ok(Leased {
+        id: TaskId(get(row, "id")?),
+        started_at: time(row, "started_at")?,
+        deadline_at: maybe_time(row, "deadline_at")?,
+    })
 }
 
 /// An array for `unnest`, empty if it would hold nulls alone: `unnest` fills it up with them, and an
