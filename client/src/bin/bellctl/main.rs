@@ -25,16 +25,22 @@ use std::{
 };
 
 use clap::{CommandFactory as _, FromArgMatches as _, parser::ValueSource};
+use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
-use crate::{app::App, cli::Cli, exit::Exit, failure::Failure};
+use crate::{
+    app::App,
+    cli::{Cli, Command},
+    exit::Exit,
+    failure::Failure,
+};
 
 fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let is_server_given = matches.value_source("server") != Some(ValueSource::DefaultValue);
     show_logs();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match runtime(&cli.command).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return end(Err(Failure::from(error).context("starting"))),
     };
@@ -45,6 +51,15 @@ fn main() -> ExitCode {
     // A blocking read of standard input must not hold the process.
     runtime.shutdown_background();
     end(result)
+}
+
+/// A benchmark has one thread in each of its processes: hops between threads are time that it would add to what
+/// it measures.
+fn runtime(command: &Command) -> Builder {
+    match command {
+        Command::Bench(_) | Command::BenchWorker(_) => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    }
 }
 
 /// Warnings of the library go to standard error; `BELLRINGER_LOG=debug` shows more.

@@ -153,7 +153,8 @@ impl Bench {
             }
             _ = ctrl_c() => Err(Failure::new(Exit::Other, "interrupted")),
         };
-        // Whatever happened, nothing is left behind; a server of our own is gone already.
+        // Whatever happened, nothing is left behind.
+        server::all_gone().await;
         if program.is_none() {
             self.clean_up(app, &queues).await;
         }
@@ -181,6 +182,7 @@ impl Bench {
                 Ok(server) => {
                     let measured = self.one(app, program, queues, suite, &server, report).await;
                     server.stop().await;
+                    server::all_gone().await;
                     measured
                 }
                 Err(failure) => Err(failure),

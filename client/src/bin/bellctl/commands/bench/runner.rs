@@ -106,13 +106,14 @@ impl BenchWorker {
                         outbound.send(send(message)).await.ok();
                         reports = rest;
                     }
+                    told.push_str(&format!("assigned {count}\n"));
                     out.write_all(told.as_bytes())?;
-                    writeln!(out, "assigned {count}")?;
                 }
                 Some(Answer::Acks(acks)) => {
                     let (accepted, refused): (Vec<_>, Vec<_>) =
                         acks.acks.iter().partition(|ack| ack.reason == 0);
-                    writeln!(out, "wire {}\nacknowledged {}", wire.bytes(), accepted.len())?;
+                    let told = format!("wire {}\nacknowledged {}\n", wire.bytes(), accepted.len());
+                    out.write_all(told.as_bytes())?;
                     if let Some(ack) = refused.first() {
                         writeln!(out, "refused {} {}", ack.reason().as_str_name(), ack.message)?;
                     }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bellringer_api::v1 as pb;
@@ -166,30 +167,39 @@ impl Server {
 
     /// Stops it, if it was started here; waits until its data is gone.
     pub(super) async fn stop(mut self) {
-        let Some(mut process) = self.process.take() else { return };
-        drop(process.child.stdin.take());
-        if timeout(STOP, process.child.wait()).await.is_err() {
-            process.child.kill().await.ok();
+        if let Some(process) = self.process.take() {
+            process.stop().await;
         }
-        drop(process.folder);
     }
 }
 
 impl Drop for Server {
-    /// When something went wrong: waits as well, so that nothing is left behind when we are gone.
-    #[expect(clippy::disallowed_methods, reason = "the measurement is over, nothing else runs")]
+    /// When something went wrong: it begins to stop, and [`all_gone`] waits for it.
     fn drop(&mut self) {
-        let Some(mut process) = self.process.take() else { return };
-        drop(process.child.stdin.take());
-        let begun = Instant::now();
-        while matches!(process.child.try_wait(), Ok(None)) {
-            if begun.elapsed() > STOP {
-                process.child.start_kill().ok();
-                return;
-            }
-            std::thread::sleep(LOOK);
+        if let Some(mut process) = self.process.take() {
+            drop(process.child.stdin.take());
+            DROPPED.lock().unwrap_or_else(PoisonError::into_inner).push(process);
         }
     }
+}
+
+impl Process {
+    async fn stop(mut self) {
+        drop(self.child.stdin.take());
+        if timeout(STOP, self.child.wait()).await.is_err() {
+            self.child.kill().await.ok();
+        }
+        drop(self.folder);
+    }
+}
+
+/// Servers that were dropped while they ran.
+static DROPPED: Mutex<Vec<Process>> = Mutex::new(Vec::new());
+
+/// Waits for servers that were dropped while they ran, so that nothing is left behind when we are gone.
+pub(super) async fn all_gone() {
+    let dropped = std::mem::take(&mut *DROPPED.lock().unwrap_or_else(PoisonError::into_inner));
+    futures_util::future::join_all(dropped.into_iter().map(Process::stop)).await;
 }
 
 /// The program `bellringer` beside this one.
