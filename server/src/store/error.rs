@@ -1,5 +1,6 @@
 //! What the database did, in the words that the engine acts on.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ impl Error {
     pub(super) fn uncommitted(self) -> Self {
         match self {
             Self::Unknown(Some(error)) => Self::Unavailable(error),
-            Self::Unknown(None) => Self::before(sqlx::Error::PoolTimedOut),
+            Self::Unknown(None) => Self::before(std::io::Error::from(ErrorKind::TimedOut).into()),
             other => other,
         }
     }
