@@ -12,6 +12,7 @@ use sqlx::{PgConnection, Row as _};
 
 use crate::support::make::{error, retry, seconds, task};
 use crate::support::postgres::run_from_handbook;
+use crate::support::process::eventually;
 use crate::support::server::Replica;
 use crate::support::{TestServer, Worker, reason};
 
@@ -603,4 +604,37 @@ async fn what_is_wrong_with_a_question_is_said_by_field() {
     let request = pb::CountUnfinishedRequest { group_by, ..Default::default() };
     let status = client.count_unfinished(request).await.unwrap_err();
     assert!(status.message().contains("group_by"), "{}", status.message());
+}
+
+#[tokio::test]
+async fn a_roll_up_may_take_longer_than_other_statements() {
+    let test = TestServer::start_with(&[("store__statement_timeout", "2s")]).await;
+    let mut database = test.database().await;
+    sqlx::raw_sql("begin; lock table statistic in exclusive mode")
+        .execute(&mut database)
+        .await
+        .unwrap();
+    let id = test.submit(task()).await;
+    test.cancel(&id).await;
+    let statistics = test.replica.app.engine().statistics.clone();
+    let mut rolling = tokio::task::JoinSet::new();
+    // By this one or by the replica itself.
+    rolling.spawn(async move {
+        loop {
+            statistics.catch_up().await.ok();
+        }
+    });
+    eventually("it waits for twice as long as others may", async || {
+        let waits = "select exists (
+            select from pg_locks join pg_stat_activity using (pid)
+            where not granted and relation = 'statistic'::regclass and datname = current_database()
+              and clock_timestamp() - query_start > interval '4 seconds')";
+        sqlx::query_scalar(waits).fetch_one(&mut test.database().await).await.unwrap()
+    })
+    .await;
+    sqlx::raw_sql("rollback").execute(&mut database).await.unwrap();
+    eventually("it is counted", async || rolled_up(&mut test.database().await).await == 1).await;
+    let metrics = test.replica.metrics().await;
+    let failed = |line: &&str| line.contains("errors") && line.contains("statistics/add");
+    assert_eq!(metrics.lines().find(failed), None, "it was cut short");
 }

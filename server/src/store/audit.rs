@@ -131,7 +131,6 @@ impl Store {
         let (text, arguments) = super::parts(statement)?;
         let mut held = self.hot.acquire().await?;
         let beginning = self.beginning(tenant).in_turn(turn);
-        let longest = self.settings.statement_timeout + Duration::from_secs(1);
         let running = self.statements.start(text.as_str());
         let work = async {
             let mut tx = held.begin_with(beginning.writing()).await?;
@@ -147,8 +146,7 @@ impl Store {
             tx.commit().await.map_err(Error::during)?;
             Ok(rows)
         };
-        let answer = tokio::time::timeout(longest, work).await.unwrap_or(Err(Error::Unknown(None)));
-        let answer = answer.map_err(|error| error.within(beginning.limit));
+        let answer = self.in_time(work).await.map_err(|error| error.within(beginning.limit));
         let failed = answer.as_ref().err().filter(|error| !matches!(error, Error::OutOfTime(_)));
         running.end(failed.map(Error::kind));
         // After an error the connection is closed, and with it the transaction.

@@ -196,17 +196,15 @@ impl Store {
     ) -> Result<Vec<PgRow>, Error> {
         let (text, arguments) = parts(statement)?;
         let running = self.statements.start(text.as_str());
-        let statement = sqlx::query_with(text, arguments);
-        let answer = tokio::time::timeout(self.longest(), statement.fetch_all(connection)).await;
-        let failed = match &answer {
-            Ok(answer) => answer.as_ref().err().and_then(|error| failure(error, limit)),
-            Err(_) => Some("unknown"),
-        };
-        running.end(failed);
-        match answer {
-            Ok(answer) => answer.map_err(|error| Error::during(error).within(limit)),
-            Err(_) => Err(Error::Unknown(None)),
-        }
+        let answer = sqlx::query_with(text, arguments).fetch_all(connection).await;
+        running.end(answer.as_ref().err().and_then(|error| failure(error, limit)));
+        answer.map_err(|error| Error::during(error).within(limit))
+    }
+
+    /// Does not wait for longer than the database works on a statement. A transaction with a limit of its own, as that
+    /// of statistics, may take longer.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        tokio::time::timeout(self.longest(), work).await.unwrap_or(Err(Error::Unknown(None)))
     }
 
     /// Longest wait for what the database ends by itself before: past it the connection is dead.

@@ -143,8 +143,7 @@ impl Store {
         if atomic && answers.answers.iter().any(Keyed::is_conflict) {
             tx.rollback().await.map_err(|error| Error::during(error).uncommitted())?;
         } else {
-            let committed = tokio::time::timeout(self.longest(), tx.commit()).await;
-            committed.map_err(|_| Error::Unknown(None))?.map_err(Error::during)?;
+            self.in_time(async { tx.commit().await.map_err(Error::during) }).await?;
         }
         held.release();
         Ok(answers)
@@ -173,7 +172,9 @@ impl Store {
         let mut started = Vec::new();
         if !submitted.is_empty() {
             let statement = self.submit_statement(&submitted, &reserve(&submitted));
-            started = all(&self.in_transaction(tx, None, statement).await?, leased)?;
+            // Places of workers are held from here on.
+            let writing = self.in_time(self.in_transaction(tx, None, statement));
+            started = all(&writing.await?, leased)?;
         }
         Ok(KeyedAnswers { answers, leased: started, replaced })
     }
