@@ -272,7 +272,7 @@ impl Writer {
             seats.slots().into_iter().map(|slot| slot.map(Slot::into_owned)).collect()
         };
         let written = self.store.submit_keyed(rows, &hashes, atomic, reserve).await;
-        let KeyedAnswers { answers: keyed, leased, replaced } = match written {
+        let KeyedAnswers { answers: keyed, is_refused, leased, replaced } = match written {
             Ok(answers) => answers,
             Err(error) => {
                 seats.abandon(error.may_have_committed());
@@ -280,8 +280,6 @@ impl Writer {
                 return rows.iter().map(|_| Err(error.clone())).collect();
             }
         };
-        // Then nothing was written.
-        let is_refused = atomic && keyed.iter().any(Keyed::is_conflict);
         let submitted: Vec<&SubmitRow> = rows
             .iter()
             .zip(&keyed)

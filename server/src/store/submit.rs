@@ -70,7 +70,7 @@ pub enum Keyed {
 
 impl Keyed {
     /// Whether a key stood in its way.
-    pub fn is_conflict(&self) -> bool {
+    fn is_conflict(&self) -> bool {
         matches!(self, Self::UniqueConflict(_) | Self::IdempotencyConflict(_))
     }
 }
@@ -80,6 +80,8 @@ impl Keyed {
 pub struct KeyedAnswers {
     /// Of each, in order.
     pub answers: Vec<Keyed>,
+    /// Whether a key stood in the way of one of them, and so nothing was written of any.
+    pub is_refused: bool,
     /// Those that were leased.
     pub leased: Vec<Leased>,
     /// Waiting tasks that made room, with their lanes.
@@ -140,7 +142,7 @@ impl Store {
         let mut tx = held.begin().await?;
         let written = self.write_keyed(&mut tx, rows, hashes, atomic, reserve).await;
         let answers = written.map_err(Error::uncommitted)?;
-        if atomic && answers.answers.iter().any(Keyed::is_conflict) {
+        if answers.is_refused {
             tx.rollback().await.map_err(|error| Error::during(error).uncommitted())?;
         } else {
             self.in_time(async { tx.commit().await.map_err(Error::during) }).await?;
@@ -161,7 +163,7 @@ impl Store {
         let mut answers = self.claim_idempotency(tx, rows, hashes).await?;
         let replaced = self.claim_unique(tx, rows, &mut answers).await?;
         if atomic && answers.iter().any(Keyed::is_conflict) {
-            return Ok(KeyedAnswers { answers, ..KeyedAnswers::default() });
+            return Ok(KeyedAnswers { answers, is_refused: true, ..KeyedAnswers::default() });
         }
         let submitted: Vec<&Row> = rows
             .iter()
@@ -176,7 +178,7 @@ impl Store {
             let writing = self.in_time(self.in_transaction(tx, None, statement));
             started = all(&writing.await?, leased)?;
         }
-        Ok(KeyedAnswers { answers, leased: started, replaced })
+        Ok(KeyedAnswers { answers, is_refused: false, leased: started, replaced })
     }
 
     pub(super) async fn claim_idempotency(
