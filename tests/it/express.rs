@@ -11,7 +11,7 @@ use crate::support::process::eventually;
 use crate::support::{TestServer, Worker, reason};
 
 /// Whether a task was leased by the transaction that submitted it.
-async fn was_express(test: &TestServer, id: &str) -> bool {
+pub(crate) async fn was_express(test: &TestServer, id: &str) -> bool {
     let mut database = PgConnection::connect(&test.url).await.unwrap();
     sqlx::query_scalar(
         "select exists (select from task t join inflight i using (id)
@@ -24,7 +24,7 @@ async fn was_express(test: &TestServer, id: &str) -> bool {
 }
 
 /// Runs tasks until one is leased by the statement that submits it: the worker is known to be free.
-async fn warm(test: &TestServer, worker: &mut Worker) {
+pub(crate) async fn warm(test: &TestServer, worker: &mut Worker) {
     for _ in 0..1_000 {
         let id = test.submit(task()).await;
         let assigned = worker.task().await;

@@ -6,6 +6,7 @@ mod support;
 
 mod access;
 mod access_process;
+mod alone;
 mod audit;
 mod bench;
 mod bloat;

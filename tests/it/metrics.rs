@@ -153,7 +153,7 @@ async fn calls_statements_and_connections_are_measured() {
     let work = ("method", "bellringer.v1.WorkerService/Work");
     assert_eq!(told.sum("bellringer_grpc_calls_open", &[work]), 1.0);
     assert_eq!(told.sum("bellringer_grpc_connections", &[]), 1.0);
-    let statement = ("statement", "tasks/submit");
+    let statement = ("statement", "tasks/submit_one");
     assert_eq!(told.sum("bellringer_statement_seconds_count", &[statement]), 1.0);
     assert_eq!(told.sum("bellringer_database_connections_limit", &[("pool", "hot")]), 3.0);
     assert!(told.sum("bellringer_database_connection_wait_seconds_count", &[]) > 0.0);
@@ -212,7 +212,7 @@ async fn a_statement_that_fails_is_counted_by_its_kind() {
     sqlx::raw_sql("alter table task rename to lost").execute(&mut database).await.unwrap();
     test.try_submit(mail(), "").await.unwrap_err();
     let told = Told::by(&test).await;
-    let labels = [("statement", "tasks/submit"), ("kind", "refused")];
+    let labels = [("statement", "tasks/submit_one"), ("kind", "refused")];
     assert_eq!(told.sum("bellringer_statement_errors_total", &labels), 1.0);
 }
 

@@ -48,9 +48,11 @@ async fn every_statement_fits_the_schema() {
 /// Statements whose plans are pinned, and whether they run on the connections for reading.
 const HOT: &[(&str, bool)] = &[
     ("tasks/submit", false),
+    ("tasks/submit_one", false),
     ("tasks/claim", false),
     ("tasks/claim_oldest", false),
     ("tasks/complete", false),
+    ("tasks/complete_one", false),
     ("tasks/complete_and_claim", false),
     ("tasks/settle", false),
     ("tasks/tried", false),

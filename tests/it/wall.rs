@@ -152,6 +152,7 @@ const BY_ID: &[(&str, &str)] = &[
 /// has got hold of another one's ids and sessions.
 const HOT: &[(&str, &str)] = &[
     ("tasks/complete", "now(), '{B3}', '{{n}}', '{B7}', '{1}', '{r}', '{null}'"),
+    ("tasks/complete_one", "now(), B3, {n}, B7, 1, 'r', null"),
     (
         "tasks/complete_and_claim",
         "now(), '{B3}', '{{n}}', '{B7}', '{1}', '{r}', '{null}', '{}', '{}', '{}', 0, '{}', '{}'",

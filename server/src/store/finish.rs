@@ -130,8 +130,23 @@ pub(super) fn number(attempt: u32) -> i32 {
 impl Store {
     /// Ends attempts that succeeded; answers with those that were held.
     pub async fn complete(&self, successes: &[Success]) -> Result<Vec<Ended>, Error> {
-        let statement = bind(query(sql::TASKS_COMPLETE).bind(self.now()), successes);
+        let statement = match successes {
+            [success] => self.complete_one(success),
+            _ => bind(query(sql::TASKS_COMPLETE).bind(self.now()), successes),
+        };
         all(&self.hot_rows(statement).await?, completed)
+    }
+
+    fn complete_one<'q>(&self, success: &'q Success) -> Statement<'q> {
+        let (lease, result) = (&success.lease, &success.result);
+        query(sql::TASKS_COMPLETE_ONE)
+            .bind(self.now())
+            .bind(lease.attempt.task.0)
+            .bind(lease.namespace)
+            .bind(lease.session.0)
+            .bind(number(lease.attempt.attempt))
+            .bind((!result.is_none()).then_some(result.data.as_ref()))
+            .bind(result.content_type.as_deref())
     }
 
     /// The same, and leases ready tasks as [`claim`](Self::claim) does, by one statement and commit.

@@ -90,6 +90,7 @@ statements! {
     TASKS_CLAIM_OLDEST = "tasks/claim_oldest";
     TASKS_COMPLETE = "tasks/complete";
     TASKS_COMPLETE_AND_CLAIM = "tasks/complete_and_claim";
+    TASKS_COMPLETE_ONE = "tasks/complete_one";
     TASKS_ENDED = "tasks/ended";
     TASKS_GET = "tasks/get";
     TASKS_KEYS_CLAIM = "tasks/keys_claim";
@@ -104,6 +105,7 @@ statements! {
     TASKS_REPORT_PROGRESS = "tasks/report_progress";
     TASKS_SETTLE = "tasks/settle";
     TASKS_SUBMIT = "tasks/submit";
+    TASKS_SUBMIT_ONE = "tasks/submit_one";
     TASKS_TRIED = "tasks/tried";
     TASKS_UNIQUE_CLAIM = "tasks/unique_claim";
     TASKS_UNIQUE_HOLDER = "tasks/unique_holder";

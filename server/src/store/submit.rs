@@ -347,6 +347,39 @@ impl Store {
 
     /// Without `slots`, nothing is leased.
     fn submit_statement(&self, rows: &[&Row], slots: &[Option<Slot<'_>>]) -> Statement<'static> {
+        match rows {
+            [row] if row.task.start == Start::Now => {
+                self.submit_one(row, slots.first().and_then(Option::as_ref))
+            }
+            _ => self.submit_many(rows, slots),
+        }
+    }
+
+    fn submit_one(&self, row: &Row, slot: Option<&Slot<'_>>) -> Statement<'static> {
+        let task = &row.task;
+        query(sql::TASKS_SUBMIT_ONE)
+            .bind(self.now())
+            .bind(row.id.0)
+            .bind(row.namespace)
+            .bind(row.lane)
+            .bind(i16::from(task.priority))
+            .bind(task.payload.data.as_ref())
+            .bind(task.payload.content_type.as_deref())
+            .bind(task.expire_at.map(|time| time.to_sqlx()))
+            .bind(task.attempt_timeout.map(milliseconds))
+            .bind(task.total_timeout.map(milliseconds))
+            .bind(task.retry.as_ref().map(Json))
+            .bind((!task.labels.is_empty()).then_some(Json(&task.labels)))
+            .bind(task.unique_key.as_deref())
+            .bind(task.idempotency_key.as_deref())
+            .bind(task.traceparent.as_deref())
+            .bind(task.retry_of.map(|id| id.0))
+            .bind(task.unique_key.as_ref().map(|_| HOLDS_UNIQUE_KEY))
+            .bind(slot.map(|slot| slot.session.0))
+            .bind(slot.map(|slot| &*slot.worker))
+    }
+
+    fn submit_many(&self, rows: &[&Row], slots: &[Option<Slot<'_>>]) -> Statement<'static> {
         fn column<'r, T>(rows: &[&'r Row], value: impl Fn(&'r Row) -> T) -> Vec<T> {
             rows.iter().map(|row| value(row)).collect()
         }
