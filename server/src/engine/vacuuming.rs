@@ -11,6 +11,9 @@ use crate::store::{Bloat, Store, TableBloat};
 
 /// How often the tables are looked at.
 const EVERY: Duration = Duration::from_secs(10);
+/// When they are looked at again after one of them was vacuumed: where thousands of tasks end in a second, the tables
+/// are as large as what has died between two vacuums.
+const SOON: Duration = Duration::from_secs(5);
 /// Fewer dead rows than this are left to autovacuum.
 const MANY: u64 = 20_000;
 /// A vacuum reads the whole index, so that a large table is worth it only for this share of it.
@@ -34,13 +37,18 @@ impl Vacuuming {
     /// Looks again and again, until stopped.
     pub(super) async fn run(&self, stop: CancellationToken) {
         let mut has_warned = false;
+        let mut pause = EVERY;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(pause) => {}
             }
+            pause = EVERY;
             match self.round().await {
-                Ok(bloat) => {
+                Ok((bloat, has_vacuumed)) => {
+                    if has_vacuumed {
+                        pause = SOON;
+                    }
                     let is_long = bloat.snapshot_age > LONG;
                     if is_long && !has_warned {
                         tracing::warn!(
@@ -55,15 +63,17 @@ impl Vacuuming {
         }
     }
 
-    /// Looks once, and vacuums what needs it.
-    async fn round(&self) -> Result<Bloat, crate::store::Error> {
+    /// Looks once, and vacuums what needs it; tells whether anything did.
+    async fn round(&self) -> Result<(Bloat, bool), crate::store::Error> {
         let bloat = self.store.bloat().await?;
+        let mut has_vacuumed = false;
         for table in bloat.tables.iter().filter(|table| needs_vacuum(table, bloat.snapshot_age)) {
             tracing::debug!(table = table.table, dead = table.dead, "vacuuming");
             self.store.vacuum(table).await?;
+            has_vacuumed = true;
         }
         self.tell(&bloat);
-        Ok(bloat)
+        Ok((bloat, has_vacuumed))
     }
 
     fn tell(&self, bloat: &Bloat) {
@@ -81,7 +91,7 @@ impl Vacuuming {
 fn needs_vacuum(table: &TableBloat, snapshot_age: Duration) -> bool {
     table.dead >= MANY
         && table.dead >= table.live / SHARE
-        && table.vacuumed.is_none_or(|ago| ago >= EVERY && ago > snapshot_age)
+        && table.vacuumed.is_none_or(|ago| ago >= SOON && ago > snapshot_age)
 }
 
 #[cfg(test)]
@@ -99,7 +109,7 @@ mod tests {
         for (table, snapshot_age, expected) in [
             (table(19_999, 0, None), brief, false),
             (table(20_000, 0, None), brief, true),
-            (table(20_000, 0, Some(5)), brief, false),
+            (table(20_000, 0, Some(4)), brief, false),
             (table(20_000, 0, Some(30)), brief, true),
             (table(20_000, 0, Some(30)), Duration::from_secs(60), false),
             (table(20_000, 0, Some(90)), Duration::from_secs(60), true),
