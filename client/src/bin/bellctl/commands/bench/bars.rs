@@ -47,6 +47,7 @@ pub(super) enum Goal {
     StartP99At50,
     StartP50At1000,
     StartP99At1000,
+    BacklogOfEmpty,
     BacklogOfFew,
     SnapshotStart,
     SnapshotLag,
@@ -83,7 +84,7 @@ const fn bar(
 }
 
 /// In the order of the report.
-const BARS: [Bar; 23] = [
+const BARS: [Bar; 24] = [
     bar(
         Goal::BatchesOfRaw,
         "batches_of_raw",
@@ -146,6 +147,13 @@ const BARS: [Bar; 23] = [
         "submit to start at 1,000/s, p99 ms",
         AtMost(6.0),
         Some(AtMost(3.0)),
+    ),
+    bar(
+        Goal::BacklogOfEmpty,
+        "backlog_of_empty",
+        "life cycles where most tasks wait, of an empty queue",
+        AtLeast(0.9),
+        Some(AtLeast(1.0)),
     ),
     bar(
         Goal::BacklogOfFew,

@@ -40,8 +40,9 @@ pub(super) async fn measure(stand: &Stand<'_>, report: &mut Report) -> Result<()
         } else {
             format!("with {depth} waiting")
         };
-        let of_few = rounds.tell(name, few(stand), report);
+        let (of_empty, of_few) = rounds.tell(name, few(stand), report);
         if Some(depth) == depths.last() {
+            report.reached.set(Goal::BacklogOfEmpty, of_empty);
             report.reached.set(Goal::BacklogOfFew, of_few);
         }
     }
@@ -97,8 +98,8 @@ impl Rounds {
         Ok(rounds)
     }
 
-    /// Answers with the rate where many wait, of that where few do.
-    fn tell(&self, name: String, few: u32, report: &mut Report) -> Option<f64> {
+    /// Answers with the rate where many wait, of that of an empty queue, and of that where few do.
+    fn tell(&self, name: String, few: u32, report: &mut Report) -> (Option<f64>, Option<f64>) {
         let line = |name, runs| Run::line(name, "of_few", "best_of_few", runs);
         let of_empty = |runs: &[Run]| {
             median(
@@ -109,7 +110,8 @@ impl Rounds {
         report.add(
             line(format!("with {few} waiting"), &self.few).with("of_empty", of_empty(&self.few)),
         );
-        report.add(line(name, &self.many).with("of_empty", of_empty(&self.many)));
-        median(self.many.iter().map(|run| run.of_other))
+        let many_of_empty = of_empty(&self.many);
+        report.add(line(name, &self.many).with("of_empty", many_of_empty));
+        (many_of_empty, median(self.many.iter().map(|run| run.of_other)))
     }
 }
