@@ -24,6 +24,8 @@ const RANGE: (i64, i64) = (100, 10_000_000);
 const PLENTY: u64 = 200_000;
 /// Longest wait for transactions that are under way.
 const CATCHES_UP: Duration = Duration::from_secs(2);
+/// How many intervals are waited after a roll-up that had nothing to count: it is six statements.
+const IDLE: u32 = 2;
 /// How often what was kept long enough is deleted.
 const FORGETS_EVERY: Duration = Duration::from_secs(600);
 /// Rows deleted in one statement.
@@ -167,7 +169,11 @@ impl Statistics {
                     }
                     most = if counted > PLENTY { most / 2 } else { most * 2 };
                     let is_behind = mark > 0 && mark < horizon;
-                    if is_behind { Duration::ZERO } else { self.settings.interval }
+                    match counted {
+                        _ if is_behind => Duration::ZERO,
+                        0 => self.settings.interval * IDLE,
+                        _ => self.settings.interval,
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "failed to roll up statistics; trying again");
