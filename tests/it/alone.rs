@@ -80,7 +80,8 @@ async fn a_task_alone_waits_as_one_of_many_does() {
 #[tokio::test]
 async fn a_task_alone_is_leased_and_ends_as_one_of_many_does() {
     let test = TestServer::start().await;
-    let mut worker = Worker::connect(&test.replica, 3).await;
+    // So many places that a look, for which half of them is kept, leaves enough.
+    let mut worker = Worker::connect(&test.replica, 8).await;
     for spec in specs() {
         warm(&test, &mut worker).await;
         let ids = submit(&test, &pb::TaskSpec { version: String::new(), ..spec }).await;
@@ -107,6 +108,12 @@ async fn a_task_alone_is_leased_and_ends_as_one_of_many_does() {
         }
         assert_alike(&test, &["result"], &ids).await;
         assert_eq!(row(&test, "inflight", &ids[0]).await, None);
+    }
+    let metrics = test.replica.metrics().await;
+    for statement in ["tasks/submit_one", "tasks/submit", "tasks/complete_one"] {
+        let count = format!("bellringer_statement_seconds_count{{statement=\"{statement}\"}} ");
+        let times = metrics.lines().find_map(|line| line.strip_prefix(&count));
+        assert!(times.is_some_and(|times| times != "0"), "{statement}: {times:?}");
     }
     let keys: i64 = sqlx::query_scalar("select count(*) from unique_key")
         .fetch_one(&mut test.database().await)

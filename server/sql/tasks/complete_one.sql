@@ -2,7 +2,7 @@
 -- $1 now, $2 id, $3 namespace, $4 session, $5 attempt, $6 result, $7 content_type. The delete is the fence.
 with gone as (
     delete from inflight i
-    where i.id = $2::uuid and i.namespace = $3::int4 and i.session = $4::uuid and i.attempt = $5::int4
+    where i.id = $2 and i.namespace = $3 and i.session = $4 and i.attempt = $5
     returning i.id, i.namespace, i.lane, i.attempt, i.tries, i.run_at, i.started_at, i.worker, i.flags
 ),
 keys as (

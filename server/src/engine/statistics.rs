@@ -171,7 +171,7 @@ impl Statistics {
                     let is_behind = mark > 0 && mark < horizon;
                     match counted {
                         _ if is_behind => Duration::ZERO,
-                        0 => self.settings.interval * IDLE,
+                        0 if mark > 0 => self.settings.interval * IDLE,
                         _ => self.settings.interval,
                     }
                 }
