@@ -362,14 +362,20 @@ async fn kept(database: &mut PgConnection) -> i64 {
     sqlx::query_scalar(counted).fetch_one(database).await.unwrap()
 }
 
-#[tokio::test]
-async fn a_roll_up_that_is_killed_half_way_counts_nothing_and_the_next_one_everything() {
-    let test = TestServer::start().await;
+/// A connection that lets no roll-up write until its transaction ends.
+async fn holding_roll_ups(test: &TestServer) -> PgConnection {
     let mut database = test.database().await;
     sqlx::raw_sql("begin; lock table statistic in exclusive mode")
         .execute(&mut database)
         .await
         .unwrap();
+    database
+}
+
+#[tokio::test]
+async fn a_roll_up_that_is_killed_half_way_counts_nothing_and_the_next_one_everything() {
+    let test = TestServer::start().await;
+    let mut database = holding_roll_ups(&test).await;
     for _ in 0..7 {
         let id = test.submit(task()).await;
         test.cancel(&id).await;
@@ -609,11 +615,7 @@ async fn what_is_wrong_with_a_question_is_said_by_field() {
 #[tokio::test]
 async fn a_roll_up_may_take_longer_than_other_statements() {
     let test = TestServer::start_with(&[("store__statement_timeout", "2s")]).await;
-    let mut database = test.database().await;
-    sqlx::raw_sql("begin; lock table statistic in exclusive mode")
-        .execute(&mut database)
-        .await
-        .unwrap();
+    let mut database = holding_roll_ups(&test).await;
     let id = test.submit(task()).await;
     test.cancel(&id).await;
     let statistics = test.replica.app.engine().statistics.clone();
