@@ -4,6 +4,7 @@ use bellringer_api::v1 as pb;
 use serde_json::Value;
 
 use crate::express::{warm, was_express};
+use crate::metrics::Told;
 use crate::support::make::{retry, seconds, task, text};
 use crate::support::{TestServer, Worker};
 
@@ -109,11 +110,10 @@ async fn a_task_alone_is_leased_and_ends_as_one_of_many_does() {
         assert_alike(&test, &["result"], &ids).await;
         assert_eq!(row(&test, "inflight", &ids[0]).await, None);
     }
-    let metrics = test.replica.metrics().await;
+    let told = Told::by(&test).await;
     for statement in ["tasks/submit_one", "tasks/submit", "tasks/complete_one"] {
-        let count = format!("bellringer_statement_seconds_count{{statement=\"{statement}\"}} ");
-        let times = metrics.lines().find_map(|line| line.strip_prefix(&count));
-        assert!(times.is_some_and(|times| times != "0"), "{statement}: {times:?}");
+        let times = told.sum("bellringer_statement_seconds_count", &[("statement", statement)]);
+        assert!(times > 0.0, "{statement}");
     }
     let keys: i64 = sqlx::query_scalar("select count(*) from unique_key")
         .fetch_one(&mut test.database().await)

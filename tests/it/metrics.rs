@@ -23,10 +23,10 @@ use crate::support::{TestServer, Worker};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Series with their values, as `name{label="value"}`.
-struct Told(BTreeMap<String, f64>);
+pub(crate) struct Told(BTreeMap<String, f64>);
 
 impl Told {
-    async fn by(test: &TestServer) -> Self {
+    pub(crate) async fn by(test: &TestServer) -> Self {
         let text = test.replica.metrics().await;
         let series = text.lines().filter(|line| !line.starts_with('#'));
         let series = series.map(|line| line.rsplit_once(' ').unwrap());
@@ -34,7 +34,7 @@ impl Told {
     }
 
     /// The sum of the series of a name whose labels include all of these.
-    fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+    pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let wanted: Vec<_> = labels.iter().map(|(k, v)| format!("{k}=\"{v}\"")).collect();
         let matching = self.0.iter().filter(|(series, _)| {
             let (of, labels) = series.split_once('{').unwrap_or((series, ""));
