@@ -5,6 +5,7 @@ mod access;
 mod audit;
 mod bloat;
 mod claim;
+mod cluster;
 mod connections;
 mod error;
 mod finish;
@@ -42,6 +43,7 @@ pub use access::{KeyRow, NewKeyRow};
 pub use audit::{AuditQuery, AuditRow, Decision};
 pub use bloat::{Bloat, TableBloat};
 pub use claim::{Claim, Claimed, Pair, Slot};
+pub use cluster::{ClusterRow, ReplicaRow};
 pub use error::Error;
 pub use finish::{Ended, Lease, Past, Settlement, Success};
 pub use firing::{DueRow, Fired, HealthRow, LeaderLook, Moved, Run, Settle, Term};
@@ -50,9 +52,7 @@ pub use lanes::LaneRow;
 pub use listener::{Listener, Notification};
 pub use observe::{Audit, DepthRow};
 pub use queues::QueueRow;
-pub use schedules::{
-    ByHand, ByHandAnswer, ClusterRow, FiresBefore, FiresQuery, PutSchedule, ReplicaRow,
-};
+pub use schedules::{ByHand, ByHandAnswer, FiresBefore, FiresQuery, PutSchedule};
 pub use sessions::{LeaseRow, Resumed, SessionRow};
 pub use statistics::{RolledUp, StatKey, StatQuery};
 pub use submit::{Keyed, KeyedAnswers, Leased, Row as SubmitRow};

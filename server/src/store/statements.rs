@@ -18,6 +18,9 @@ statements! {
     ACCESS_LIST_KEYS = "access/list_keys";
     ACCESS_PRUNE_AUDIT = "access/prune_audit";
     ACCESS_REVOKE_KEY = "access/revoke_key";
+    CLUSTER_GET = "cluster/get";
+    CLUSTER_REPLICAS = "cluster/replicas";
+    CLUSTER_SET_CLOCK = "cluster/set_clock";
     CLUSTER_TOKEN_KEY = "cluster/token_key";
     HISTORY_CLEAN = "history/clean";
     HISTORY_CLOSE = "history/close";
@@ -46,7 +49,6 @@ statements! {
     QUEUES_WAITING = "queues/waiting";
     SCHEDULES_BY_HAND = "schedules/by_hand";
     SCHEDULES_CAME = "schedules/came";
-    SCHEDULES_CLUSTER = "schedules/cluster";
     SCHEDULES_COUNT = "schedules/count";
     SCHEDULES_CROWDED = "schedules/crowded";
     SCHEDULES_DELETE = "schedules/delete";
@@ -64,10 +66,8 @@ statements! {
     SCHEDULES_PUT = "schedules/put";
     SCHEDULES_RECORDED = "schedules/recorded";
     SCHEDULES_RELEASE = "schedules/release";
-    SCHEDULES_REPLICAS = "schedules/replicas";
     SCHEDULES_RESUME = "schedules/resume";
     SCHEDULES_RUNS = "schedules/runs";
-    SCHEDULES_SET_CLOCK = "schedules/set_clock";
     SCHEDULES_SETTLE = "schedules/settle";
     SCHEDULES_UNFINISHED = "schedules/unfinished";
     SESSIONS_BEAT = "sessions/beat";

@@ -1,4 +1,4 @@
--- schedules/cluster: what stands about the cluster.
+-- cluster/get: what stands about the cluster.
 -- $1 now.
 select c.id, c.clock_advanced_ms, l.epoch, l.replica as leader, l.holder is not null as is_led,
        l.acquired_at, coalesce($1::timestamptz, now()) as now,
