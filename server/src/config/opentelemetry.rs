@@ -3,7 +3,7 @@
 
 use toml::{Table, Value};
 
-use super::set;
+use super::read::set;
 
 /// Sets `telemetry` by the standard variables. An empty variable counts as not set, as the standard says.
 pub(super) fn overlay(
