@@ -16,6 +16,7 @@ mod certificates;
 mod chaos;
 mod connections;
 mod express;
+mod full_queues;
 mod garbled;
 mod hints;
 mod history;
