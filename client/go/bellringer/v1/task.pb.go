@@ -562,7 +562,7 @@ func (x *TaskSpec) GetTraceparent() string {
 type TaskError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Stable name that retry policies and people match on, for example `smtp.Refused`. The server uses
-	// `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `PANIC` and `CANCELLED` itself.
+	// `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `CANCELLED` and `EXPIRED` itself, the Rust client `PANIC`.
 	// Limit: 256 bytes.
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	// One line for a person. Longer than 4 KiB is cut.
@@ -901,7 +901,7 @@ type Task struct {
 	Progress *Progress `protobuf:"bytes,13,opt,name=progress,proto3" json:"progress,omitempty"`
 	// Result of a SUCCEEDED task. Only in view FULL.
 	Result *Payload `protobuf:"bytes,14,opt,name=result,proto3" json:"result,omitempty"`
-	// Last error of a RETRYING or FAILED task, or the reason of a CANCELLED one.
+	// Last error of a RETRYING or FAILED task, or why one was CANCELLED or EXPIRED.
 	Error *TaskError `protobuf:"bytes,15,opt,name=error,proto3" json:"error,omitempty"`
 	// Attempts, oldest first; at most the last 100. Only in view FULL.
 	Attempts []*Attempt `protobuf:"bytes,16,rep,name=attempts,proto3" json:"attempts,omitempty"`

@@ -367,7 +367,7 @@ class TaskError(_message.Message):
     DETAIL_FIELD_NUMBER: _builtins.int
     type: _builtins.str
     """Stable name that retry policies and people match on, for example `smtp.Refused`. The server uses
-    `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `PANIC` and `CANCELLED` itself.
+    `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `CANCELLED` and `EXPIRED` itself, the Rust client `PANIC`.
     Limit: 256 bytes.
     """
     message: _builtins.str
@@ -594,7 +594,7 @@ class Task(_message.Message):
 
     @_builtins.property
     def error(self) -> Global___TaskError:
-        """Last error of a RETRYING or FAILED task, or the reason of a CANCELLED one."""
+        """Last error of a RETRYING or FAILED task, or why one was CANCELLED or EXPIRED."""
 
     @_builtins.property
     def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]:

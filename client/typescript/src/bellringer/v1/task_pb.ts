@@ -213,7 +213,7 @@ export const TaskSpecSchema: GenMessage<TaskSpec> = /*@__PURE__*/
 export type TaskError = Message<"bellringer.v1.TaskError"> & {
   /**
    * Stable name that retry policies and people match on, for example `smtp.Refused`. The server uses
-   * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `PANIC` and `CANCELLED` itself.
+   * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `CANCELLED` and `EXPIRED` itself, the Rust client `PANIC`.
    * Limit: 256 bytes.
    *
    * @generated from field: string type = 1;
@@ -494,7 +494,7 @@ export type Task = Message<"bellringer.v1.Task"> & {
   result?: Payload | undefined;
 
   /**
-   * Last error of a RETRYING or FAILED task, or the reason of a CANCELLED one.
+   * Last error of a RETRYING or FAILED task, or why one was CANCELLED or EXPIRED.
    *
    * @generated from field: bellringer.v1.TaskError error = 15;
    */

@@ -500,7 +500,7 @@ private static final long serialVersionUID = 0L;
   private dev.bellringer.v1.TaskError error_;
   /**
    * <pre>
-   * Last error of a RETRYING or FAILED task, or the reason of a CANCELLED one.
+   * Last error of a RETRYING or FAILED task, or why one was CANCELLED or EXPIRED.
    * </pre>
    *
    * <code>.bellringer.v1.TaskError error = 15;</code>
@@ -512,7 +512,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Last error of a RETRYING or FAILED task, or the reason of a CANCELLED one.
+   * Last error of a RETRYING or FAILED task, or why one was CANCELLED or EXPIRED.
    * </pre>
    *
    * <code>.bellringer.v1.TaskError error = 15;</code>
@@ -524,7 +524,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Last error of a RETRYING or FAILED task, or the reason of a CANCELLED one.
+   * Last error of a RETRYING or FAILED task, or why one was CANCELLED or EXPIRED.
    * </pre>
    *
    * <code>.bellringer.v1.TaskError error = 15;</code>
@@ -3167,7 +3167,7 @@ private static final long serialVersionUID = 0L;
         dev.bellringer.v1.TaskError, dev.bellringer.v1.TaskError.Builder, dev.bellringer.v1.TaskErrorOrBuilder> errorBuilder_;
     /**
      * <pre>
-     * Last error of a RETRYING or FAILED task, or the reason of a CANCELLED one.
+     * Last error of a RETRYING or FAILED task, or why one was CANCELLED or EXPIRED.
      * </pre>
      *
      * <code>.bellringer.v1.TaskError error = 15;</code>
@@ -3178,7 +3178,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Last error of a RETRYING or FAILED task, or the reason of a CANCELLED one.
+     * Last error of a RETRYING or FAILED task, or why one was CANCELLED or EXPIRED.
      * </pre>
      *
      * <code>.bellringer.v1.TaskError error = 15;</code>
@@ -3193,7 +3193,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Last error of a RETRYING or FAILED task, or the reason of a CANCELLED one.
+     * Last error of a RETRYING or FAILED task, or why one was CANCELLED or EXPIRED.
      * </pre>
      *
      * <code>.bellringer.v1.TaskError error = 15;</code>
@@ -3213,7 +3213,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Last error of a RETRYING or FAILED task, or the reason of a CANCELLED one.
+     * Last error of a RETRYING or FAILED task, or why one was CANCELLED or EXPIRED.
      * </pre>
      *
      * <code>.bellringer.v1.TaskError error = 15;</code>
@@ -3231,7 +3231,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Last error of a RETRYING or FAILED task, or the reason of a CANCELLED one.
+     * Last error of a RETRYING or FAILED task, or why one was CANCELLED or EXPIRED.
      * </pre>
      *
      * <code>.bellringer.v1.TaskError error = 15;</code>
@@ -3256,7 +3256,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Last error of a RETRYING or FAILED task, or the reason of a CANCELLED one.
+     * Last error of a RETRYING or FAILED task, or why one was CANCELLED or EXPIRED.
      * </pre>
      *
      * <code>.bellringer.v1.TaskError error = 15;</code>
@@ -3273,7 +3273,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Last error of a RETRYING or FAILED task, or the reason of a CANCELLED one.
+     * Last error of a RETRYING or FAILED task, or why one was CANCELLED or EXPIRED.
      * </pre>
      *
      * <code>.bellringer.v1.TaskError error = 15;</code>
@@ -3285,7 +3285,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Last error of a RETRYING or FAILED task, or the reason of a CANCELLED one.
+     * Last error of a RETRYING or FAILED task, or why one was CANCELLED or EXPIRED.
      * </pre>
      *
      * <code>.bellringer.v1.TaskError error = 15;</code>
@@ -3300,7 +3300,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Last error of a RETRYING or FAILED task, or the reason of a CANCELLED one.
+     * Last error of a RETRYING or FAILED task, or why one was CANCELLED or EXPIRED.
      * </pre>
      *
      * <code>.bellringer.v1.TaskError error = 15;</code>

@@ -52,7 +52,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Stable name that retry policies and people match on, for example `smtp.Refused`. The server uses
-   * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `PANIC` and `CANCELLED` itself.
+   * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `CANCELLED` and `EXPIRED` itself, the Rust client `PANIC`.
    * Limit: 256 bytes.
    * </pre>
    *
@@ -75,7 +75,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Stable name that retry policies and people match on, for example `smtp.Refused`. The server uses
-   * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `PANIC` and `CANCELLED` itself.
+   * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `CANCELLED` and `EXPIRED` itself, the Rust client `PANIC`.
    * Limit: 256 bytes.
    * </pre>
    *
@@ -573,7 +573,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Stable name that retry policies and people match on, for example `smtp.Refused`. The server uses
-     * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `PANIC` and `CANCELLED` itself.
+     * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `CANCELLED` and `EXPIRED` itself, the Rust client `PANIC`.
      * Limit: 256 bytes.
      * </pre>
      *
@@ -595,7 +595,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Stable name that retry policies and people match on, for example `smtp.Refused`. The server uses
-     * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `PANIC` and `CANCELLED` itself.
+     * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `CANCELLED` and `EXPIRED` itself, the Rust client `PANIC`.
      * Limit: 256 bytes.
      * </pre>
      *
@@ -618,7 +618,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Stable name that retry policies and people match on, for example `smtp.Refused`. The server uses
-     * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `PANIC` and `CANCELLED` itself.
+     * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `CANCELLED` and `EXPIRED` itself, the Rust client `PANIC`.
      * Limit: 256 bytes.
      * </pre>
      *
@@ -637,7 +637,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Stable name that retry policies and people match on, for example `smtp.Refused`. The server uses
-     * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `PANIC` and `CANCELLED` itself.
+     * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `CANCELLED` and `EXPIRED` itself, the Rust client `PANIC`.
      * Limit: 256 bytes.
      * </pre>
      *
@@ -653,7 +653,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Stable name that retry policies and people match on, for example `smtp.Refused`. The server uses
-     * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `PANIC` and `CANCELLED` itself.
+     * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `CANCELLED` and `EXPIRED` itself, the Rust client `PANIC`.
      * Limit: 256 bytes.
      * </pre>
      *

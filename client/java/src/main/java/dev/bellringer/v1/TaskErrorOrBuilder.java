@@ -11,7 +11,7 @@ public interface TaskErrorOrBuilder extends
   /**
    * <pre>
    * Stable name that retry policies and people match on, for example `smtp.Refused`. The server uses
-   * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `PANIC` and `CANCELLED` itself.
+   * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `CANCELLED` and `EXPIRED` itself, the Rust client `PANIC`.
    * Limit: 256 bytes.
    * </pre>
    *
@@ -22,7 +22,7 @@ public interface TaskErrorOrBuilder extends
   /**
    * <pre>
    * Stable name that retry policies and people match on, for example `smtp.Refused`. The server uses
-   * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `PANIC` and `CANCELLED` itself.
+   * `TIMEOUT`, `TOTAL_TIMEOUT`, `LEASE_EXPIRED`, `CANCELLED` and `EXPIRED` itself, the Rust client `PANIC`.
    * Limit: 256 bytes.
    * </pre>
    *

@@ -298,7 +298,7 @@ public interface TaskOrBuilder extends
 
   /**
    * <pre>
-   * Last error of a RETRYING or FAILED task, or the reason of a CANCELLED one.
+   * Last error of a RETRYING or FAILED task, or why one was CANCELLED or EXPIRED.
    * </pre>
    *
    * <code>.bellringer.v1.TaskError error = 15;</code>
@@ -307,7 +307,7 @@ public interface TaskOrBuilder extends
   boolean hasError();
   /**
    * <pre>
-   * Last error of a RETRYING or FAILED task, or the reason of a CANCELLED one.
+   * Last error of a RETRYING or FAILED task, or why one was CANCELLED or EXPIRED.
    * </pre>
    *
    * <code>.bellringer.v1.TaskError error = 15;</code>
@@ -316,7 +316,7 @@ public interface TaskOrBuilder extends
   dev.bellringer.v1.TaskError getError();
   /**
    * <pre>
-   * Last error of a RETRYING or FAILED task, or the reason of a CANCELLED one.
+   * Last error of a RETRYING or FAILED task, or why one was CANCELLED or EXPIRED.
    * </pre>
    *
    * <code>.bellringer.v1.TaskError error = 15;</code>
