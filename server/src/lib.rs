@@ -1,15 +1,15 @@
 //! The Bellringer server.
 //!
-//! Floors, from the ground up; each imports only what is below it:
+//! Floors, from the ground up; each imports only what is on it or below it:
 //!
-//! 1. [`domain`] (pure rules), [`act`], [`deadline`], [`clock`], [`config`], [`batch`], [`supervise`], [`grace`],
-//!    [`panics`], [`telemetry`], [`edge`], [`places`], [`rates`], [`seal`]: know nothing of tasks' storage, or of what is
-//!    called
+//! 1. [`domain`] (pure rules), [`leader`] (who leads), [`act`], [`deadline`], [`clock`], [`config`], [`batch`],
+//!    [`supervise`], [`grace`], [`panics`], [`log`], [`metrics`], [`telemetry`], [`edge`], [`places`], [`rates`], [`seal`],
+//!    [`private_postgres`]: know nothing of tasks' storage, or of what is called
 //! 2. [`store`]: the only place with SQL
 //! 3. [`engine`]: what moves: submitting, dispatching, completing, watching, upkeep; [`access`]: who
 //!    calls, and what they may do
 //! 4. [`rpc`]: gRPC in and out
-//! 5. [`app`]: puts the parts together; [`cli`] and `main` start it; [`keys`] makes the first API key
+//! 5. [`app`]: puts the parts together; [`cli`], [`dev`] and `main` start it; [`keys`] makes the first API key
 //!
 //! Start reading in `ARCHITECTURE.md` beside this crate.
 
