@@ -45,8 +45,8 @@ const QUICK: Duration = Duration::from_secs(if cfg!(debug_assertions) { 300 } el
 #[command(after_help = "\
 A life cycle is submit, lease, complete, each acknowledged durable, with worker processes of their own.
 Without --server, --handshake-file and --database-url, a server with a throw-away PostgreSQL is started for
-each suite, from the program bellringer beside this one, and stopped afterwards; the suites idle, history and
-replicas need that. A server that is given is used as it is and should have nothing else to do: tasks go into
+each suite, from the program bellringer beside this one, and stopped afterwards; the suites idle, guarded,
+history and replicas need that. A server that is given is used as it is and should have nothing else to do: tasks go into
 queues of their own, whose finished tasks are kept for a minute only.
 
 Examples:
