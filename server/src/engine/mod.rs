@@ -7,6 +7,7 @@ mod dispatcher;
 mod error;
 mod express;
 mod firing;
+mod footing;
 mod fullness;
 mod hints;
 mod ids;

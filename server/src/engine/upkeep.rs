@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::footing::Footing;
 use super::reporter::{End, Reporter};
 use super::signals::Signals;
 use super::workers::Workers;
@@ -31,6 +32,7 @@ pub struct Upkeep {
     cancel_grace: Duration,
     poll_interval: Duration,
     found: watch::Sender<UpkeepLook>,
+    footing: Footing,
 }
 
 impl Upkeep {
@@ -50,6 +52,7 @@ impl Upkeep {
             cancel_grace: settings.cancel_grace,
             poll_interval: settings.poll_interval,
             found: watch::Sender::default(),
+            footing: Footing::default(),
         }
     }
 
@@ -75,6 +78,7 @@ impl Upkeep {
     pub async fn promote_once(&self) -> Result<Option<Duration>, Error> {
         loop {
             let found = self.store.upkeep_look(self.cancel_grace).await?;
+            self.footing.looked(Instant::now());
             self.found.send_replace(found);
             if found.wait != Some(Duration::ZERO) {
                 return Ok(found.wait);
@@ -98,11 +102,20 @@ impl Upkeep {
                 _ = found.wait_for(|found| found.is_overdue) => {}
                 () = tokio::time::sleep_until(next_orphans) => {}
             }
-            let look_for_orphans = Instant::now() >= next_orphans;
-            if look_for_orphans {
-                next_orphans = Instant::now() + ORPHANS_EVERY;
+            let now = Instant::now();
+            let may_judge = self.footing.is_firm(now);
+            let look_for_orphans = may_judge && now >= next_orphans;
+            if now >= next_orphans {
+                let wait = if may_judge { ORPHANS_EVERY } else { REAPS_EVERY };
+                next_orphans = now + wait;
             }
-            if let Err(error) = self.reap_once(look_for_orphans).await {
+            let reaped = async {
+                if may_judge {
+                    self.end_lost(look_for_orphans).await?;
+                }
+                self.end_overdue().await
+            };
+            if let Err(error) = reaped.await {
                 tracing::warn!(%error, "failed to look for lost leases; trying again");
             }
             // Until the next look says so again.
@@ -114,9 +127,14 @@ impl Upkeep {
         }
     }
 
-    /// Ends sessions that were not heard of, attempts that lost their session or ran too long, and
-    /// waiting tasks whose time is over.
+    /// Ends what ran out of time, once and whatever happened to the database before: for a clock that jumps.
     pub async fn reap_once(&self, look_for_orphans: bool) -> Result<(), Error> {
+        self.end_lost(look_for_orphans).await?;
+        self.end_overdue().await
+    }
+
+    /// Ends sessions that were not heard of, and attempts that lost their session.
+    async fn end_lost(&self, look_for_orphans: bool) -> Result<(), Error> {
         let ended = self.store.end_sessions().await?;
         if ended > 0 {
             tracing::info!(sessions = ended, "workers were not heard of any more");
@@ -131,6 +149,11 @@ impl Upkeep {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Ends attempts that ran too long, and waiting tasks whose time is over.
+    async fn end_overdue(&self) -> Result<(), Error> {
         let overdue = self.store.overdue_running(self.cancel_grace, BATCH).await?;
         let ends = overdue.iter().map(|over| {
             end(&over.lease, if over.is_cancelled { Ending::Cancelled } else { Ending::TimedOut })
