@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use bellringer_api::v1 as pb;
 use bellringer_api::v1::attempt_report::Outcome;
+use tokio::task::JoinSet;
 
 use crate::support::make::{retry, seconds, task, text};
+use crate::support::process::eventually;
 use crate::support::{TestServer, Worker, reason};
 
 /// Longer than the default lease.
@@ -354,4 +356,45 @@ async fn a_task_that_takes_too_long_in_all_fails() {
         assert_eq!(task.state(), pb::TaskState::Failed, "leased: {}", id == leased);
         assert_eq!(task.error.unwrap().r#type, "TOTAL_TIMEOUT");
     }
+}
+
+#[tokio::test]
+async fn of_two_calls_with_one_session_the_end_of_one_is_not_that_of_the_other() {
+    let test = TestServer::start().await;
+    test.submit(task()).await;
+    let session_token = test.lease(1).await.session_token;
+    let lease = |wait| {
+        let mut workers = test.workers();
+        let request = pb::LeaseRequest {
+            session_token: session_token.clone(),
+            max_tasks: 1,
+            wait: seconds(wait),
+            ..Default::default()
+        };
+        async move { workers.lease(request).await.unwrap().into_inner().assignments }
+    };
+    let mut long = JoinSet::new();
+    long.spawn(lease(20));
+    eventually("the long call waits", async || test.replica.app.engine().workers.connected() == 1)
+        .await;
+    assert!(lease(0).await.is_empty());
+    let id = test.submit(task()).await;
+    let leased = long.join_next().await.unwrap().unwrap();
+    assert_eq!(leased.iter().map(|task| &task.task_id).collect::<Vec<_>>(), [&id]);
+}
+
+#[tokio::test]
+async fn a_worker_that_was_told_to_go_elsewhere_is_given_nothing_more_here() {
+    let test = TestServer::start().await;
+    let mut told = Worker::connect(&test.replica, 10).await;
+    let first = test.submit(task()).await;
+    let assigned = told.task().await;
+    assert_eq!(assigned.task_id, first);
+    test.replica.app.engine().workers.tell_drain();
+    let second = test.submit(task()).await;
+    told.grant(5).await;
+    told.succeed(&assigned, "done").await;
+    assert_eq!(test.state(&second).await, pb::TaskState::Ready);
+    let mut other = Worker::connect(&test.replica, 1).await;
+    assert_eq!(other.task().await.task_id, second);
 }

@@ -66,9 +66,14 @@ impl Dispatcher {
         pool.join(session.clone());
     }
 
-    /// Lets a worker take part no more. Its leases are for the caller to care about.
+    /// Lets a worker take part no more. Its leases are for the caller to care about. Another call of the same
+    /// worker stays, though it has the same id.
     pub fn leave(&self, session: &Session) {
-        lock(&self.sessions).remove(&session.id);
+        let mut sessions = lock(&self.sessions);
+        if sessions.get(&session.id).is_some_and(|member| std::ptr::eq(&**member, session)) {
+            sessions.remove(&session.id);
+        }
+        drop(sessions);
         let mut pools = lock(&self.pools);
         let abilities = abilities(session);
         let is_empty = pools.get(&abilities).is_some_and(|pool| pool.leave(session) == 0);

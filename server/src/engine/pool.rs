@@ -301,10 +301,10 @@ impl Pool {
         self.look();
     }
 
-    /// Removes a worker; answers with how many are left.
+    /// Removes a worker; answers with how many are left. Another call of the same worker stays.
     pub(super) fn leave(&self, session: &Session) -> usize {
         let mut sessions = self.sessions();
-        sessions.retain(|member| member.id != session.id);
+        sessions.retain(|member| !std::ptr::eq(&**member, session));
         sessions.len()
     }
 

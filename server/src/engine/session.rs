@@ -33,6 +33,8 @@ struct Credit {
     now: u32,
     /// Most there was at once.
     most: u32,
+    /// It is given no more, whatever it grants.
+    is_closed: bool,
 }
 
 impl Session {
@@ -53,6 +55,9 @@ impl Session {
     /// Grants more tasks; false if that is more than a worker may grant.
     pub fn grant(&self, more: u32) -> bool {
         let mut credit = self.credit_held();
+        if credit.is_closed {
+            return true;
+        }
         match credit.now.checked_add(more) {
             Some(sum) if sum <= limits::CREDIT => {
                 credit.now = sum;
@@ -88,7 +93,18 @@ impl Session {
     /// Gives back credit that was taken and not used.
     pub fn give_back(&self, unused: u32) {
         let mut credit = self.credit_held();
-        credit.now = credit.now.saturating_add(unused);
+        if !credit.is_closed {
+            credit.now = credit.now.saturating_add(unused);
+        }
+    }
+
+    /// Tells the worker to go elsewhere; it is given no more tasks here.
+    pub fn drain(&self) {
+        let mut credit = self.credit_held();
+        credit.is_closed = true;
+        credit.now = 0;
+        drop(credit);
+        self.outbox.push(|out| out.drain = true);
     }
 
     /// Tasks that it could take at once.

@@ -300,7 +300,7 @@ impl Workers {
     /// Tells all workers that the server stops.
     pub fn tell_drain(&self) {
         for session in self.dispatcher.sessions() {
-            session.outbox.push(|out| out.drain = true);
+            session.drain();
         }
     }
 

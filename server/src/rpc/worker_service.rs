@@ -293,7 +293,7 @@ async fn serve(
 async fn end_of(context: &Context, session: &Session, end: &mut StreamEnd) -> Error {
     let error = end.came().await;
     if matches!(error, Error::StreamEnded) {
-        session.outbox.push(|out| out.drain = true);
+        session.drain();
         end.stopped_within(context.settings.stream_grace).await;
     }
     error
