@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use bellringer_api::v1 as pb;
 use bellringer_api::v1::attempt_report::Outcome;
+use bellringer_server::clock::Clock as _;
+use bellringer_server::store::statements;
+use jiff_sqlx::ToSqlx as _;
 use tokio::task::JoinSet;
 
 use crate::support::make::{retry, seconds, task, text};
@@ -397,4 +400,39 @@ async fn a_worker_that_was_told_to_go_elsewhere_is_given_nothing_more_here() {
     assert_eq!(test.state(&second).await, pb::TaskState::Ready);
     let mut other = Worker::connect(&test.replica, 1).await;
     assert_eq!(other.task().await.task_id, second);
+}
+
+#[tokio::test]
+async fn due_times_go_by_the_clock_of_the_database() {
+    let test = TestServer::start().await;
+    let id = test.submit(task()).await;
+    let token = test.lease(1).await.session_token;
+    let mut database = test.database().await;
+    // A replica whose clock is an hour behind says: in 50 s.
+    let settle = statements::ALL.iter().find(|(name, _)| *name == "tasks/settle").unwrap().1;
+    let ids = |id: &str| vec![uuid::Uuid::parse_str(id).unwrap()];
+    let told = test.clock.now() - Duration::from_secs(3_600);
+    let due = told + Duration::from_secs(50);
+    sqlx::query(settle)
+        .bind(None::<jiff_sqlx::Timestamp>)
+        .bind(ids(&id))
+        .bind(vec![1])
+        .bind(ids(&token))
+        .bind(vec![1])
+        .bind(vec![2_i16])
+        .bind(vec![None::<i16>])
+        .bind(vec![Some(due.to_sqlx())])
+        .bind(vec![Some(4_i16)])
+        .bind(vec![true])
+        .bind(vec![None::<sqlx::types::Json<String>>])
+        .bind(vec![None::<Vec<u8>>])
+        .bind(vec![None::<String>])
+        .bind(told.to_sqlx())
+        .fetch_one(&mut database)
+        .await
+        .unwrap();
+    let wait = "select extract(epoch from due_at - now())::float8 from scheduled where id = $1";
+    let wait = sqlx::query_scalar::<_, f64>(wait).bind(ids(&id)[0]);
+    let wait = wait.fetch_one(&mut database).await.unwrap();
+    assert!(wait > 0.0 && wait <= 50.0, "{wait} s");
 }

@@ -3,14 +3,18 @@
 -- "cancelled".
 -- $1 now; one array element an attempt: $2 id, $3 namespace, $4 session, $5 attempt, $6 outcome,
 -- $7 final state (null: again), $8 due_at, $9 state while it waits, $10 whether it counts as a try,
--- $11 error, $12 result, $13 content_type.
+-- $11 error, $12 result, $13 content_type; then $14, what the clock said by which $8 was reckoned: due times go by the
+-- database's.
 with clock as materialized (
     select coalesce($1::timestamptz, now()) as now
 ),
 input as materialized (
-    select * from unnest($2::uuid[], $3::int4[], $4::uuid[], $5::int4[], $6::int2[], $7::int2[],
-                         $8::timestamptz[], $9::int2[], $10::bool[], $11::jsonb[], $12::bytea[],
-                         $13::text[])
+    select u.id, u.namespace, u.session, u.attempt, u.outcome, u.state,
+           u.due_at + ((select now from clock) - $14::timestamptz) as due_at,
+           u.waiting, u.counts, u.error, u.result, u.content_type
+    from unnest($2::uuid[], $3::int4[], $4::uuid[], $5::int4[], $6::int2[], $7::int2[],
+                $8::timestamptz[], $9::int2[], $10::bool[], $11::jsonb[], $12::bytea[],
+                $13::text[])
         as u (id, namespace, session, attempt, outcome, state, due_at, waiting, counts, error,
               result, content_type)
 ),

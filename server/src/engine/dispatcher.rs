@@ -287,7 +287,7 @@ impl Dispatcher {
                 result: None,
             })
             .collect();
-        match self.store.settle(&settlements).await {
+        match self.store.settle(&settlements, now).await {
             Ok(released) => signals.moved(&released),
             Err(error) => tracing::warn!(%error, "failed to release; the leases run out"),
         }

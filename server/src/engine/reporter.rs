@@ -201,7 +201,7 @@ impl Writer {
         if settlements.is_empty() {
             return Ok(Vec::new());
         }
-        let moved = self.store.settle(&settlements).await?;
+        let moved = self.store.settle(&settlements, now).await?;
         self.signals.moved(&moved);
         Ok(moved)
     }

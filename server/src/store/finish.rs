@@ -167,8 +167,13 @@ impl Store {
         Ok((done, claimed))
     }
 
-    /// Ends attempts with their verdicts; answers with those that were held.
-    pub async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Ended>, Error> {
+    /// Ends attempts with their verdicts; answers with those that were held. `now`: what this replica's clock said
+    /// when due times were reckoned. They are as far ahead by the database's clock.
+    pub async fn settle(
+        &self,
+        settlements: &[Settlement],
+        now: Timestamp,
+    ) -> Result<Vec<Ended>, Error> {
         let each = settlements.iter();
         let statement = query(sql::TASKS_SETTLE)
             .bind(self.now())
@@ -228,7 +233,8 @@ impl Store {
             .bind(
                 each.map(|s| s.result.as_ref().and_then(|r| r.content_type.as_deref()))
                     .collect::<Vec<_>>(),
-            );
+            )
+            .bind(now.to_sqlx());
         all(&self.hot_rows(statement).await?, settled)
     }
 

@@ -146,7 +146,7 @@ pub(super) const HOT: &[(&str, &str)] = &[
     (
         "tasks/settle",
         "now(), '{B3}', '{{n}}', '{B7}', '{1}', '{2}', '{6}', '{null}', '{null}', '{true}', '{null}', '{null}', \
-         '{null}'",
+         '{null}', now()",
     ),
     (
         "tasks/report_progress",
