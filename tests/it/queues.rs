@@ -1,6 +1,9 @@
 //! Looking after queues.
 
 use bellringer_api::v1 as pb;
+use bellringer_server::store::statements;
+use sqlx::Connection as _;
+use tokio::task::JoinSet;
 
 use crate::support::make::{seconds, task};
 use crate::support::{TestServer, Worker, reason};
@@ -25,6 +28,52 @@ async fn nothing_is_leased_from_a_paused_queue_until_it_is_resumed() {
     test.queues().resume(resume).await.unwrap();
 
     assert_eq!(worker.task().await.task_id, id);
+}
+
+#[tokio::test]
+async fn a_kind_that_is_first_seen_while_its_queue_is_paused_or_resumed_is_as_the_queue() {
+    let test = TestServer::start().await;
+    test.submit(task()).await;
+    let (mut database, mut looking) = (test.database().await, test.database().await);
+    let namespace = sqlx::query_scalar::<_, i32>("select namespace from lane");
+    let namespace = namespace.fetch_one(&mut looking).await.unwrap();
+    let add = statements::ALL.iter().find(|(name, _)| *name == "lanes/add").unwrap().1;
+    for is_paused in [true, false] {
+        // Another replica has just seen it, and has not committed yet.
+        let kind = format!("seen-{is_paused}");
+        let mut seen = database.begin().await.unwrap();
+        let adding = sqlx::query(add).bind(namespace).bind(named()).bind(&kind).bind("");
+        adding.execute(&mut *seen).await.unwrap();
+        let mut queues = test.queues();
+        let mut turning = JoinSet::new();
+        turning.spawn(async move {
+            if is_paused {
+                let pause = pb::PauseQueueRequest { queue: named(), ..Default::default() };
+                queues.pause(pause).await.map(drop)
+            } else {
+                let resume = pb::ResumeQueueRequest { queue: named(), ..Default::default() };
+                queues.resume(resume).await.map(drop)
+            }
+        });
+        let waiting = "select count(*) from pg_stat_activity
+                       where datname = current_database() and wait_event_type = 'Lock'";
+        let mut turned = None;
+        while turned.is_none() {
+            let waiting = sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut looking).await;
+            if waiting.unwrap() > 0 {
+                break;
+            }
+            turned = turning.try_join_next();
+        }
+        seen.commit().await.unwrap();
+        if turned.is_none() {
+            turned = turning.join_next().await;
+        }
+        turned.unwrap().unwrap().unwrap();
+        let found = sqlx::query_scalar::<_, bool>("select is_paused from lane where kind = $1");
+        let found = found.bind(&kind).fetch_one(&mut looking).await.unwrap();
+        assert_eq!(found, is_paused, "{kind}");
+    }
 }
 
 #[tokio::test]

@@ -86,7 +86,7 @@ impl Store {
             .bind(i64::try_from(most).unwrap_or(i64::MAX));
         let tenant = Some(Tenant::Scope(new.scope));
         let turn = Some(Turn::Keys(new.scope));
-        let rows = self.audited_in_turn(tenant, turn, statement, new.id, false).await?;
+        let rows = self.audited_in_turn(tenant, turn, (statement, None), new.id, false).await?;
         Ok(all(&rows, key)?.into_iter().next())
     }
 

@@ -115,15 +115,15 @@ impl Store {
         if act::current().is_none() && (tenant.is_none() || !self.is_walled()) {
             return self.hot_rows(statement).await;
         }
-        self.audited_in_turn(tenant, None, statement, object, always).await
+        self.audited_in_turn(tenant, None, (statement, None), object, always).await
     }
 
-    /// The same, when it is its turn.
+    /// The same, when it is its turn, and with another statement that follows in the same transaction.
     pub(super) async fn audited_in_turn(
         &self,
         tenant: Option<Tenant<'_>>,
         turn: Option<Turn<'_>>,
-        statement: Statement<'_>,
+        (statement, then): (Statement<'_>, Option<Statement<'_>>),
         object: &str,
         always: bool,
     ) -> Result<Vec<PgRow>, Error> {
@@ -138,6 +138,9 @@ impl Store {
                 .fetch_all(&mut *tx)
                 .await
                 .map_err(Error::during)?;
+            if let Some(then) = then {
+                self.in_transaction(&mut tx, beginning.limit, then).await?;
+            }
             if let Some(act) = &act
                 && (always || !rows.is_empty())
             {

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sqlx::postgres::PgRow;
 use sqlx::query;
 
 use super::finish::{Ended, ended};
 use super::rows::{all, get, maybe_time, time};
 use super::submit::milliseconds;
 use super::wall::Tenant;
-use super::{Error, Store, statements as sql, tasks};
+use super::{Error, Statement, Store, statements as sql, tasks};
 use crate::domain::Retention;
 
 /// Counts of tasks stop at this.
@@ -85,18 +86,27 @@ impl Store {
     pub async fn pause_queue(&self, namespace: i32, queue: &str, note: &str) -> Result<(), Error> {
         let statement =
             query(sql::QUEUES_PAUSE).bind(self.now()).bind(namespace).bind(queue).bind(note);
-        self.audited_rows(Some(Tenant::Namespace(namespace)), statement, queue, true)
-            .await
-            .map(drop)
+        self.turn_queue(namespace, queue, statement, true).await.map(drop)
+    }
+
+    /// Pauses a queue or resumes it, and then its lanes: whoever made one meanwhile held the row of the queue, so that
+    /// the second statement sees it.
+    async fn turn_queue(
+        &self,
+        namespace: i32,
+        queue: &str,
+        turning: Statement<'_>,
+        always: bool,
+    ) -> Result<Vec<PgRow>, Error> {
+        let aligning = query(sql::QUEUES_ALIGN).bind(namespace).bind(queue);
+        let tenant = Some(Tenant::Namespace(namespace));
+        self.audited_in_turn(tenant, None, (turning, Some(aligning)), queue, always).await
     }
 
     /// Leases from a queue again; whether it exists.
     pub async fn resume_queue(&self, namespace: i32, queue: &str) -> Result<bool, Error> {
         let statement = query(sql::QUEUES_RESUME).bind(namespace).bind(queue);
-        Ok(!self
-            .audited_rows(Some(Tenant::Namespace(namespace)), statement, queue, false)
-            .await?
-            .is_empty())
+        Ok(!self.turn_queue(namespace, queue, statement, false).await?.is_empty())
     }
 
     /// Sets how long finished tasks of a queue are kept.

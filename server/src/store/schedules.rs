@@ -149,7 +149,7 @@ impl Store {
             .bind(i64::try_from(put.most).unwrap_or(i64::MAX));
         let (tenant, name) = (Some(Tenant::Namespace(put.namespace)), put.name.as_str());
         let turn = put.before.is_none().then_some(Turn::Schedules(put.namespace));
-        Ok(is_some(&self.audited_in_turn(tenant, turn, statement, name, false).await?))
+        Ok(is_some(&self.audited_in_turn(tenant, turn, (statement, None), name, false).await?))
     }
 
     /// One schedule.

@@ -41,6 +41,7 @@ statements! {
     LANES_NAMESPACES = "lanes/namespaces";
     OBSERVE_AUDIT = "observe/audit";
     OBSERVE_DEPTHS = "observe/depths";
+    QUEUES_ALIGN = "queues/align";
     QUEUES_LIST = "queues/list";
     QUEUES_PAUSE = "queues/pause";
     QUEUES_PURGE = "queues/purge";

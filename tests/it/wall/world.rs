@@ -87,6 +87,7 @@ pub(super) const TENANT: &[(&str, &str)] = &[
     ("queues/waiting", "{n}, '{1,2,3,4}'"),
     ("queues/pause", "now(), {n}, 'mail', 'note'"),
     ("queues/resume", "{n}, 'held'"),
+    ("queues/align", "{n}, 'mail'"),
     ("queues/purge", "now(), {n}, '{1,2,3,4}', 100"),
     ("schedules/get", "{n}, 'nightly'"),
     ("schedules/list", "{n}, '', null, null, 100"),
@@ -172,5 +173,8 @@ pub(super) const BELTS: &[(&str, usize, &str)] = &[
 ];
 
 /// Conditions that join rows of one namespace, and are about no caller.
-pub(super) const JOINS: &[&str] =
-    &["queues/list: lane.namespace = q.namespace", "upkeep/is_busy: w.namespace = l.namespace"];
+pub(super) const JOINS: &[&str] = &[
+    "queues/align: q.namespace = l.namespace",
+    "queues/list: lane.namespace = q.namespace",
+    "upkeep/is_busy: w.namespace = l.namespace",
+];
