@@ -1,5 +1,5 @@
-//! What waits to be sent to one worker. Bounded by the credit that the worker granted and by what
-//! it reported; a slow worker slows nobody else.
+//! What waits to be sent to one worker. Bounded by the credit that the worker granted, and by waiting before more
+//! reports are heard while many answers have not been read; a slow worker slows nobody else.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -7,7 +7,11 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
 
 use super::Error;
-use crate::domain::{Assignment, AttemptRef, Stop};
+use crate::domain::{Assignment, AttemptRef, Stop, limits};
+
+/// Answers that may wait before no more reports are heard: as many as the tasks that a worker can hold by its credit,
+/// so that one that reports all of them before it reads is heard.
+const MOST_ANSWERS: usize = limits::CREDIT as usize + limits::BATCH;
 
 /// What became of one report.
 #[derive(Debug, Clone)]
@@ -50,6 +54,7 @@ pub struct Outbox {
     /// Read and written under the lock of `waiting`.
     is_closed: AtomicBool,
     arrived: Notify,
+    taken: Notify,
 }
 
 impl Outbox {
@@ -91,6 +96,46 @@ impl Outbox {
 
     /// Takes what waits, which may be nothing.
     pub fn take(&self) -> Outgoing {
-        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+        let taken =
+            std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        self.taken.notify_one();
+        taken
+    }
+
+    /// Waits while more answers have not been read than a worker has reason to leave unread. For one waiter; cancel
+    /// safe.
+    pub async fn has_space(&self) {
+        loop {
+            let answers = {
+                let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                waiting.acks.len() + waiting.stops.len()
+            };
+            if answers <= MOST_ANSWERS {
+                return;
+            }
+            self.taken.notified().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::domain::TaskId;
+
+    #[tokio::test]
+    async fn who_does_not_read_answers_is_heard_no_more_until_they_are_taken() {
+        let outbox = Outbox::default();
+        let task = TaskId(uuid::Uuid::nil());
+        let ack = Ack { attempt: AttemptRef { task, attempt: 1 }, result: Ok(()) };
+        outbox.push(|out| out.acks = vec![ack.clone(); MOST_ANSWERS]);
+        assert!(outbox.has_space().now_or_never().is_some(), "all that it can hold");
+        outbox.push(|out| out.acks.push(ack));
+        let mut space = std::pin::pin!(outbox.has_space());
+        assert!(space.as_mut().now_or_never().is_none(), "one more");
+        assert_eq!(outbox.take().acks.len(), MOST_ANSWERS + 1);
+        assert!(space.now_or_never().is_some(), "taken");
     }
 }

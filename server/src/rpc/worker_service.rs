@@ -315,6 +315,7 @@ async fn read(
     let session = &connection.session;
     let mut writing = JoinSet::new();
     loop {
+        session.outbox.has_space().await;
         let request = match inbound.message().await {
             Ok(Some(request)) => request,
             Ok(None) => return Ok(End::Broken),
