@@ -207,6 +207,15 @@ impl Store {
         tokio::time::timeout(self.longest(), work).await.unwrap_or(Err(Error::Unknown(None)))
     }
 
+    /// One statement of a transaction without a limit of its own, in time.
+    async fn step(
+        &self,
+        connection: &mut sqlx::PgConnection,
+        statement: Statement<'_>,
+    ) -> Result<Vec<PgRow>, Error> {
+        self.in_time(self.in_transaction(connection, None, statement)).await
+    }
+
     /// Longest wait for what the database ends by itself before: past it the connection is dead.
     fn longest(&self) -> Duration {
         self.settings.statement_timeout + Duration::from_secs(1)

@@ -70,9 +70,9 @@ impl Store {
         lease: Duration,
     ) -> Result<Option<Resumed>, Error> {
         let mut held = self.hot.acquire().await?;
-        let mut tx = held.begin().await?;
+        let mut tx = self.in_time(held.begin()).await.map_err(Error::uncommitted)?;
         let opening = open(self, id, namespace, hello, replica, lease);
-        self.in_transaction(&mut tx, None, opening).await?;
+        self.step(&mut tx, opening).await?;
         let resuming = query(sql::SESSIONS_RESUME)
             .bind(old.0)
             .bind(namespace)
@@ -80,9 +80,9 @@ impl Store {
             .bind(&hello.worker_name)
             .bind(running.iter().map(|r| r.task.0).collect::<Vec<_>>())
             .bind(running.iter().map(|r| number(r.attempt)).collect::<Vec<_>>());
-        let rows = self.in_transaction(&mut tx, None, resuming).await?;
+        let rows = self.step(&mut tx, resuming).await?;
         if rows.is_empty() {
-            tx.rollback().await.map_err(Error::during)?;
+            self.in_time(async { tx.rollback().await.map_err(Error::during) }).await?;
             held.release();
             return Ok(None);
         }
@@ -92,7 +92,7 @@ impl Store {
             let is_moved: bool = get(row, "is_moved")?;
             Ok(Some((attempt, is_moved, get::<bool>(row, "is_cancelling")?)))
         })?;
-        tx.commit().await.map_err(Error::during)?;
+        self.in_time(async { tx.commit().await.map_err(Error::during) }).await?;
         held.release();
         let mut resumed = Resumed::default();
         for (attempt, is_moved, is_cancelling) in found.into_iter().flatten() {

@@ -139,11 +139,12 @@ impl Store {
         reserve: &mut (impl FnMut(&[&Row]) -> Vec<Option<Slot<'static>>> + Send),
     ) -> Result<KeyedAnswers, Error> {
         let mut held = self.hot.acquire().await?;
-        let mut tx = held.begin().await?;
+        let mut tx = self.in_time(held.begin()).await.map_err(Error::uncommitted)?;
         let written = self.write_keyed(&mut tx, rows, hashes, atomic, reserve).await;
         let answers = written.map_err(Error::uncommitted)?;
         if answers.is_refused {
-            tx.rollback().await.map_err(|error| Error::during(error).uncommitted())?;
+            let undone = self.in_time(async { tx.rollback().await.map_err(Error::during) });
+            undone.await.map_err(Error::uncommitted)?;
         } else {
             self.in_time(async { tx.commit().await.map_err(Error::during) }).await?;
         }
@@ -175,7 +176,7 @@ impl Store {
         if !submitted.is_empty() {
             let statement = self.submit_statement(&submitted, &reserve(&submitted));
             // Places of workers are held from here on.
-            let writing = self.in_time(self.in_transaction(tx, None, statement));
+            let writing = self.step(tx, statement);
             started = all(&writing.await?, leased)?;
         }
         Ok(KeyedAnswers { answers, is_refused: false, leased: started, replaced })
@@ -200,7 +201,7 @@ impl Store {
             .bind(keyed.iter().map(|&n| key(n)).collect::<Vec<_>>())
             .bind(keyed.iter().map(|&n| hashes[n].as_slice()).collect::<Vec<_>>())
             .bind(keyed.iter().map(|&n| rows[n].id.0).collect::<Vec<_>>());
-        let claimed = self.in_transaction(tx, None, claiming).await?;
+        let claimed = self.step(tx, claiming).await?;
         let claimed = claimed
             .iter()
             .map(|row| row.try_get::<Uuid, _>("task"))
@@ -214,7 +215,7 @@ impl Store {
         let reading = query(sql::TASKS_KEYS_READ)
             .bind(taken.iter().map(|&n| rows[n].namespace).collect::<Vec<_>>())
             .bind(taken.iter().map(|&n| key(n)).collect::<Vec<_>>());
-        let holders = self.in_transaction(tx, None, reading).await?;
+        let holders = self.step(tx, reading).await?;
         for n in taken {
             let mut found = None;
             for holder in &holders {
@@ -272,7 +273,7 @@ impl Store {
                 Unique::Refused(holder) => {
                     if row.task.idempotency_key.is_some() {
                         let statement = query(sql::TASKS_KEYS_DROP).bind(vec![row.id.0]);
-                        self.in_transaction(tx, None, statement).await?;
+                        self.step(tx, statement).await?;
                     }
                     *answer = Keyed::UniqueConflict(holder);
                 }
@@ -291,7 +292,7 @@ impl Store {
             .bind(keys.iter().map(|(row, _)| row.namespace).collect::<Vec<_>>())
             .bind(keys.iter().map(|(_, key)| *key).collect::<Vec<_>>())
             .bind(keys.iter().map(|(row, _)| row.id.0).collect::<Vec<_>>());
-        let taken = self.in_transaction(tx, None, taking).await?;
+        let taken = self.step(tx, taking).await?;
         let taken = taken.iter().map(|row| row.try_get("task"));
         taken.collect::<Result<_, _>>().map_err(Error::during)
     }
@@ -305,7 +306,7 @@ impl Store {
         replaced: &mut Vec<(TaskId, i32)>,
     ) -> Result<Unique, Error> {
         let holding = query(sql::TASKS_UNIQUE_HOLDER).bind(row.namespace).bind(key);
-        let holder = match self.in_transaction(tx, None, holding).await?.first() {
+        let holder = match self.step(tx, holding).await?.first() {
             Some(holder) => TaskId(holder.try_get("task").map_err(Error::during)?),
             // Given back between the two statements; perhaps somebody else has taken it since.
             None if self.take_unique(tx, &[(row, key)]).await?.is_empty() => {
@@ -319,7 +320,7 @@ impl Store {
             UniqueConflict::ReplaceWaiting => {
                 let replacing =
                     query(sql::TASKS_REPLACE).bind(self.now()).bind(row.namespace).bind(holder.0);
-                let gone = self.in_transaction(tx, None, replacing).await?;
+                let gone = self.step(tx, replacing).await?;
                 let Some(gone) = gone.first() else { return Ok(Unique::Refused(holder)) };
                 let lane = gone.try_get("lane").map_err(Error::during)?;
                 self.point_unique(tx, row, key).await?;
@@ -331,7 +332,7 @@ impl Store {
 
     async fn point_unique(&self, tx: &mut PgConnection, row: &Row, key: &str) -> Result<(), Error> {
         let statement = query(sql::TASKS_UNIQUE_POINT).bind(row.namespace).bind(key).bind(row.id.0);
-        self.in_transaction(tx, None, statement).await.map(drop)
+        self.step(tx, statement).await.map(drop)
     }
 
     async fn point_idempotency(
@@ -342,7 +343,7 @@ impl Store {
     ) -> Result<(), Error> {
         let Some(key) = &row.task.idempotency_key else { return Ok(()) };
         let statement = query(sql::TASKS_KEYS_POINT).bind(row.namespace).bind(key).bind(holder.0);
-        self.in_transaction(tx, None, statement).await.map(drop)
+        self.step(tx, statement).await.map(drop)
     }
 
     /// Without `slots`, nothing is leased.
