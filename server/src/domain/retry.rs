@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 /// When and how often a task is tried again. Defaults as in `RetryPolicy` of the `.proto`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct RetryPolicy {
     /// Largest number of tries, the first one included.
     pub max_attempts: u32,

@@ -139,7 +139,7 @@ impl Dispatcher {
     }
 
     /// The same for a claim that was made along with something else: the pool's loop goes on if there may be
-    /// more.
+    /// more, or something became ready since the look began, of which the loop was told in vain.
     pub(super) async fn finish_along(
         &self,
         claiming: Claiming,
@@ -147,7 +147,8 @@ impl Dispatcher {
         signals: &Signals,
     ) {
         let pool = claiming.pool.clone();
-        if self.finish(claiming, claimed, signals).await.unwrap_or(true) {
+        let may_be_more = self.finish(claiming, claimed, signals).await.unwrap_or(true);
+        if may_be_more || !pool.has_nothing_ready() {
             pool.wake.notify_one();
         }
     }

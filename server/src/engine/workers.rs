@@ -123,7 +123,10 @@ impl Workers {
                         ending: Ending::Released,
                     })
                     .collect();
-                self.reporter.end(&ends).await?;
+                // The session is this one's now, and its worker has to hear so.
+                if let Err(error) = self.reporter.end(&ends).await {
+                    tracing::warn!(%error, "failed to release what a worker no longer runs; its leases run out");
+                }
             }
         }
         if !welcome.resumed {
@@ -204,7 +207,8 @@ impl Workers {
                 let row = self.store.session(id, namespace).await?.ok_or(Error::SessionLost)?;
                 may_take(&queues(&row))?;
                 adopt(&mut hello, row);
-                self.store.beat(&[id], self.lease_duration).await?;
+                let alive = self.store.beat(&[id], self.lease_duration).await?;
+                alive.get(&id).ok_or(Error::SessionLost)?;
                 id
             }
             None => {
@@ -222,16 +226,20 @@ impl Workers {
             Connection { session: session.clone(), workers: self.clone(), said_goodbye: false };
         session.grant(most);
         self.dispatcher.join(&session, &self.signals);
-        let mut leased = Vec::new();
+        let (mut leased, mut ended) = (Vec::new(), None);
         tokio::select! {
-            out = session.outbox.next() => leased = out.assignments,
+            out = session.outbox.next() => (leased, ended) = (out.assignments, out.ended),
             () = tokio::time::sleep(wait.max(SHORTEST_WAIT)) => {}
             () = stop.cancelled() => {}
         }
         // Credit that a claim under way has taken may still turn into tasks: those are released.
         session.take_credit(u32::MAX);
         leased.extend(guard.leave().await);
-        Ok((id, leased))
+        match ended {
+            // Nobody knows whether something was leased.
+            Some(error) if leased.is_empty() => Err(error),
+            _ => Ok((id, leased)),
+        }
     }
 
     async fn write_progress(

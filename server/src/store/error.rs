@@ -93,9 +93,10 @@ impl Error {
         kind.name()
     }
 
-    /// Whether the change may have been made although an error came back.
+    /// Whether the change may have been made although an error came back. What cannot be read was written before it
+    /// was answered.
     pub fn may_have_committed(&self) -> bool {
-        matches!(self, Self::Unknown(_))
+        matches!(self, Self::Unknown(_) | Self::Corrupt(_))
     }
 }
 
