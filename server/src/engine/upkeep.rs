@@ -52,7 +52,7 @@ impl Upkeep {
             cancel_grace: settings.cancel_grace,
             poll_interval: settings.poll_interval,
             found: watch::Sender::default(),
-            footing: Footing::default(),
+            footing: Footing::new(settings.poll_interval),
         }
     }
 
@@ -62,6 +62,7 @@ impl Upkeep {
             let wait = match self.promote_once().await {
                 Ok(wait) => wait.map_or(self.poll_interval, |wait| wait.min(self.poll_interval)),
                 Err(error) => {
+                    self.footing.failed();
                     tracing::warn!(%error, "failed to move due tasks; trying again");
                     self.poll_interval
                 }
@@ -119,7 +120,9 @@ impl Upkeep {
                 tracing::warn!(%error, "failed to look for lost leases; trying again");
             }
             // Until the next look says so again.
-            self.found.send_modify(|found| found.is_overdue = false);
+            if may_judge {
+                self.found.send_modify(|found| found.is_overdue = false);
+            }
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(REAPS_EVERY) => {}
