@@ -5,11 +5,11 @@ use std::time::Duration;
 use bellringer_api::v1 as pb;
 use bellringer_api::v1::attempt_report::Outcome;
 use bellringer_server::clock::Clock as _;
-use bellringer_server::store::statements;
 use jiff_sqlx::ToSqlx as _;
 use tokio::task::JoinSet;
 
 use crate::support::make::{retry, seconds, task, text};
+use crate::support::postgres::statement;
 use crate::support::process::eventually;
 use crate::support::{TestServer, Worker, reason};
 
@@ -409,7 +409,7 @@ async fn due_times_go_by_the_clock_of_the_database() {
     let token = test.lease(1).await.session_token;
     let mut database = test.database().await;
     // A replica whose clock is an hour behind says: in 50 s.
-    let settle = statements::ALL.iter().find(|(name, _)| *name == "tasks/settle").unwrap().1;
+    let settle = statement("tasks/settle");
     let ids = |id: &str| vec![uuid::Uuid::parse_str(id).unwrap()];
     let told = test.clock.now() - Duration::from_secs(3_600);
     let due = told + Duration::from_secs(50);

@@ -1,11 +1,11 @@
 //! Looking after queues.
 
 use bellringer_api::v1 as pb;
-use bellringer_server::store::statements;
 use sqlx::Connection as _;
 use tokio::task::JoinSet;
 
 use crate::support::make::{seconds, task};
+use crate::support::postgres::statement;
 use crate::support::{TestServer, Worker, reason};
 
 fn named() -> String {
@@ -37,7 +37,7 @@ async fn a_kind_that_is_first_seen_while_its_queue_is_paused_or_resumed_is_as_th
     let (mut database, mut looking) = (test.database().await, test.database().await);
     let namespace = sqlx::query_scalar::<_, i32>("select namespace from lane");
     let namespace = namespace.fetch_one(&mut looking).await.unwrap();
-    let add = statements::ALL.iter().find(|(name, _)| *name == "lanes/add").unwrap().1;
+    let add = statement("lanes/add");
     for is_paused in [true, false] {
         // Another replica has just seen it, and has not committed yet.
         let kind = format!("seen-{is_paused}");

@@ -117,20 +117,22 @@ async fn server() -> TestServer {
 async fn work(server: &TestServer, succeeds: bool) -> usize {
     let leased = server.lease(50).await;
     for task in &leased.assignments {
-        let (task_id, attempt) = (task.task_id.clone(), task.attempt);
-        let session_token = leased.session_token.clone();
-        if succeeds {
-            let request =
-                pb::CompleteRequest { session_token, task_id, attempt, ..Default::default() };
-            server.workers().complete(request).await.unwrap();
-        } else {
-            let error = Some(pb::TaskError { r#type: "Broken".to_owned(), ..Default::default() });
-            let request =
-                pb::FailRequest { session_token, task_id, attempt, error, ..Default::default() };
-            server.workers().fail(request).await.unwrap();
-        }
+        end(server, &leased.session_token, task, succeeds).await;
     }
     leased.assignments.len()
+}
+
+async fn end(server: &TestServer, token: &str, task: &pb::Assignment, succeeds: bool) {
+    let (session_token, task_id, attempt) = (token.to_owned(), task.task_id.clone(), task.attempt);
+    if succeeds {
+        let request = pb::CompleteRequest { session_token, task_id, attempt, ..Default::default() };
+        server.workers().complete(request).await.unwrap();
+    } else {
+        let error = Some(pb::TaskError { r#type: "Broken".to_owned(), ..Default::default() });
+        let request =
+            pb::FailRequest { session_token, task_id, attempt, error, ..Default::default() };
+        server.workers().fail(request).await.unwrap();
+    }
 }
 
 /// Waits for a fact.

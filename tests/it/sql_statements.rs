@@ -7,7 +7,7 @@ use bellringer_server::leader;
 use bellringer_server::store::statements;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
-use crate::support::postgres::fresh_database;
+use crate::support::postgres::{fresh_database, statement};
 
 /// Those of the store and those of the leader's election.
 fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -231,7 +231,7 @@ async fn plans_of(database: &mut PgConnection, which: &[(&str, bool)]) -> Vec<(S
     let mut plans = Vec::new();
     for &(name, is_read) in which {
         let off = if is_read { ("hashjoin", "nestloop") } else { ("nestloop", "hashjoin") };
-        let text = statements::ALL.iter().find(|(other, _)| *other == name).unwrap().1;
+        let text = statement(name);
         let arguments = (1..30).take_while(|n| text.contains(&format!("${n}"))).count();
         let nulls = vec!["null"; arguments].join(", ");
         let bitmaps = if is_read { "on" } else { "off" };

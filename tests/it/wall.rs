@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Column as _, Connection as _, PgConnection, Row as _, 
 
 use crate::support::TestServer;
 use crate::support::make::task;
-use crate::support::postgres::fresh_database;
+use crate::support::postgres::{fresh_database, statement};
 use world::{BELTS, BY_ID, HOT, JOINS, TABLES, TENANT, WORLD};
 
 /// What came of a statement: its rows and all tables afterwards, or the code of an error.
@@ -130,10 +130,6 @@ fn with_ids(arguments: &str) -> String {
 /// With the arguments of namespace 1.
 fn ours(arguments: &str) -> String {
     arguments.replace("{n}", "1").replace("{name}", "ours")
-}
-
-fn statement(name: &str) -> &'static str {
-    statements::ALL.iter().find(|(other, _)| *other == name).unwrap_or_else(|| panic!("{name}")).1
 }
 
 /// The places of a statement's conditions on a namespace.

@@ -106,9 +106,8 @@ impl Upkeep {
             let now = Instant::now();
             let may_judge = self.footing.is_firm(now);
             let look_for_orphans = may_judge && now >= next_orphans;
-            if now >= next_orphans {
-                let wait = if may_judge { ORPHANS_EVERY } else { REAPS_EVERY };
-                next_orphans = now + wait;
+            if look_for_orphans {
+                next_orphans = now + ORPHANS_EVERY;
             }
             let reaped = async {
                 if may_judge {

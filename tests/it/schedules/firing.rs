@@ -5,7 +5,7 @@ use std::time::Duration;
 use bellringer_api::v1 as pb;
 
 use super::{
-    MINUTE, at, eventually, fires, get, minute, policies, put, server, spec, times, told, work,
+    MINUTE, at, end, eventually, fires, get, minute, policies, put, server, spec, times, told, work,
 };
 use crate::support::server::TestServer;
 
@@ -99,19 +99,7 @@ async fn failures_in_a_row_pause_the_schedule_and_hooks_are_submitted_once() {
             ..Default::default()
         };
         let leased = server.workers().lease(request).await.unwrap().into_inner();
-        let task = &leased.assignments[0];
-        let (task_id, attempt) = (task.task_id.clone(), task.attempt);
-        let session_token = leased.session_token.clone();
-        if succeeds {
-            let request =
-                pb::CompleteRequest { session_token, task_id, attempt, ..Default::default() };
-            server.workers().complete(request).await.unwrap();
-        } else {
-            let error = Some(pb::TaskError { r#type: "Broken".to_owned(), ..Default::default() });
-            let request =
-                pb::FailRequest { session_token, task_id, attempt, error, ..Default::default() };
-            server.workers().fail(request).await.unwrap();
-        }
+        end(&server, &leased.session_token, &leased.assignments[0], succeeds).await;
     };
     let hooks = async |kind: &str| {
         let filter = Some(pb::TaskFilter { kind: kind.to_owned(), ..Default::default() });

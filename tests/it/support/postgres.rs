@@ -115,3 +115,12 @@ pub(crate) async fn run_from_handbook(name: &str, connection: &mut PgConnection)
         sqlx::query(statement).execute(&mut *connection).await.unwrap();
     }
 }
+
+/// The text of a statement, by the name of its file.
+pub(crate) fn statement(name: &str) -> &'static str {
+    bellringer_server::store::statements::ALL
+        .iter()
+        .find(|(other, _)| *other == name)
+        .unwrap_or_else(|| panic!("{name}"))
+        .1
+}
