@@ -58,6 +58,14 @@ async fn a_server_whose_role_may_only_write_rows_serves_and_fires() {
     let store = store(&app).await.unwrap();
     assert!(store.is_walled());
     assert_eq!(store.above(), None);
+    // The tables are the owner's to vacuum: the other one leaves it to autovacuum.
+    let may_vacuum = async |store: &Store| {
+        store.bloat().await.unwrap().tables.into_iter().map(|table| table.may_vacuum).collect()
+    };
+    let owner = self::store(&url("bellringer_owner")).await.unwrap();
+    let (owners, apps): (Vec<bool>, Vec<bool>) =
+        (may_vacuum(&owner).await, may_vacuum(&store).await);
+    assert_eq!((owners, apps), (vec![true; 4], vec![false; 4]));
 
     let port = free_port();
     let server = serve(&app, port, &[]).await;

@@ -18,6 +18,8 @@ pub struct TableBloat {
     pub live: u64,
     /// How long ago it was vacuumed, by whomever; `None`: never.
     pub vacuumed: Option<Duration>,
+    /// Whether the role of this server may vacuum it.
+    pub may_vacuum: bool,
 }
 
 /// What of the hot tables is dead, and what keeps it.
@@ -44,6 +46,7 @@ impl Store {
                 dead: natural(get(row, "dead")?),
                 live: natural(get(row, "live")?),
                 vacuumed: get::<Option<f64>>(row, "vacuumed")?.map(seconds),
+                may_vacuum: get(row, "may_vacuum")?,
             };
             Ok::<_, Corrupt>((
                 table,
@@ -58,7 +61,7 @@ impl Store {
     }
 
     /// Vacuums a hot table, unless somebody is at it. Its file is not made smaller: that would need a
-    /// lock that stops everybody. Does nothing if this role does not own the table.
+    /// lock that stops everybody.
     pub async fn vacuum(&self, table: &TableBloat) -> Result<(), Error> {
         let statement = match table.table.as_str() {
             "ready" => "vacuum (skip_locked, truncate off, index_cleanup on) ready",
