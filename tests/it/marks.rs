@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use bellringer_api::v1 as pb;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::{Connection as _, PgConnection};
 use tokio::time::{Instant, sleep};
 
 use crate::support::make::{retry, task};
+use crate::support::postgres::{fresh_database, statement};
 use crate::support::{TestServer, Worker};
 
 /// Well before the next look without marks.
@@ -61,4 +65,47 @@ async fn a_task_given_back_at_one_replica_is_found_at_another() {
     one.goodbye().await;
     assert_eq!(two.task().await.task_id, held.task_id);
     assert!(begin.elapsed() < SOON, "it was found by the hint");
+}
+
+/// What a claim has locked, the claims of others pass over, and so do their marks.
+#[tokio::test]
+async fn a_claim_of_what_waited_longest_locks_no_row_that_it_leaves() {
+    let url = fresh_database().await;
+    let mut database = PgConnection::connect(&url).await.unwrap();
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    // Three of each of two lanes; those of the second have waited less.
+    sqlx::raw_sql(
+        "insert into lane (namespace, queue, kind, version)
+         select 1, 'q', 'k' || n, '' from generate_series(1, 2) n;
+         insert into task (id, namespace, lane, priority, created_at, run_at, payload)
+         select gen_random_uuid(), 1, l.id, 5, now(), now() + (l.id * 10 + n) * interval '1 s', ''
+         from lane l, generate_series(1, 3) n;
+         insert into ready (lane, priority, run_at, id, namespace, attempt, tries, flags)
+         select lane, priority, run_at, id, 1, 0, 0, 0 from task",
+    )
+    .execute(&mut database)
+    .await
+    .unwrap();
+    let lanes = sqlx::query_scalar::<_, i32>("select id from lane order by id");
+    let lanes = lanes.fetch_all(&mut database).await.unwrap();
+    let mut claim = database.begin().await.unwrap();
+    let taken = sqlx::query(statement("tasks/claim_oldest"))
+        .bind(None::<jiff_sqlx::Timestamp>)
+        .bind(lanes)
+        .bind(vec![5_i16; 2])
+        .bind(vec![Timestamp::UNIX_EPOCH.to_sqlx(); 2])
+        .bind(4)
+        .bind(vec![uuid::Uuid::nil(); 4])
+        .bind(vec!["w"; 4])
+        .fetch_all(&mut *claim)
+        .await
+        .unwrap();
+    assert_eq!(taken.len(), 4);
+    let free = "select id from ready for update skip locked";
+    let free = sqlx::query(free).fetch_all(&mut other).await.unwrap();
+    assert_eq!(free.len(), 2, "all that was not taken");
+    let oldest = sqlx::query_scalar::<_, i64>(
+        "select count(*) from inflight where lane = (select min(id) from lane)",
+    );
+    assert_eq!(oldest.fetch_one(&mut *claim).await.unwrap(), 3);
 }

@@ -1,27 +1,47 @@
 -- tasks/claim_oldest: leases the ready tasks that have waited longest, whatever their priority. A
--- share of all claims goes this way, so that no priority starves.
+-- share of all claims goes this way, so that no priority starves. Fewer than there are come back if others are at the
+-- oldest at the same time.
 -- $1 now, $2 $3 $4 pairs of lane and priority with a lower bound for run_at, $5 limit, $6 $7 session
 -- and worker name of each slot ($5 of them).
 with clock as materialized (
     select coalesce($1::timestamptz, now()) as now
 ),
-picked as materialized (
-    select array(
-        select c.tid
+-- Which pairs they are of, and how many of each: found without locks, so that no row is locked that is then left
+-- for others, whose marks would pass it.
+shares as materialized (
+    select o.lane, o.priority, o.mark, count(*) as most
+    from (
+        select w.lane, w.priority, w.mark
         from unnest($2::int4[], $3::int2[], $4::timestamptz[]) as w (lane, priority, mark)
         cross join lateral (
-            select r.ctid as tid, r.run_at, r.id
+            select r.run_at, r.id
             from ready r
             where r.lane = w.lane and r.priority = w.priority and r.run_at >= w.mark
               and (r.expire_at is null or r.expire_at > (select now from clock))
               and (r.give_up_at is null or r.give_up_at > (select now from clock))
             order by r.run_at, r.id
             limit $5
-            for update of r skip locked
         ) c
         where not (select l.is_paused from lane l where l.id = w.lane)
         order by c.run_at, c.id
         limit $5
+    ) o
+    group by o.lane, o.priority, o.mark
+),
+picked as materialized (
+    select array(
+        select c.tid
+        from shares s
+        cross join lateral (
+            select r.ctid as tid
+            from ready r
+            where r.lane = s.lane and r.priority = s.priority and r.run_at >= s.mark
+              and (r.expire_at is null or r.expire_at > (select now from clock))
+              and (r.give_up_at is null or r.give_up_at > (select now from clock))
+            order by r.run_at, r.id
+            limit s.most
+            for update of r skip locked
+        ) c
     ) as tids
 ),
 taken as (

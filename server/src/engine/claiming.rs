@@ -133,9 +133,10 @@ impl Dispatcher {
             .map(|c| (c.id, c.lane, revision(c.attempt, TaskState::Running, false, 0)))
             .collect();
         self.hand_out(&places, claimed, signals).await;
-        claiming.pool.end_look(claiming.how, taken, places.len(), self.fair_share);
+        let may_be_more =
+            claiming.pool.end_look(claiming.how, taken, places.len(), self.fair_share);
         signals.changed(changed.into_iter());
-        Ok(taken == places.len())
+        Ok(may_be_more)
     }
 
     /// The same for a claim that was made along with something else: the pool's loop goes on if there may be

@@ -91,6 +91,8 @@ struct Turns {
     /// New tasks that may become ready, since so many were leased.
     allowance: usize,
     full_look_at: Instant,
+    /// Whether the last look without marks was full before it came to the last lane and priority.
+    is_rest_due: bool,
 }
 
 /// Workers with the same abilities.
@@ -126,6 +128,7 @@ impl Pool {
                 debt: 0,
                 allowance: 0,
                 full_look_at: Instant::now(),
+                is_rest_due: false,
             }),
         }
     }
@@ -148,13 +151,20 @@ impl Pool {
         self.ready.store(Ready::Looking as u8, Ordering::SeqCst);
         // What waited longest gets a claim once its share is as large as other claims: small ones cost more.
         let oldest_first = turns.debt / fair_share >= most.min(self.free()).max(1);
-        let is_full = Instant::now() >= turns.full_look_at;
+        let is_full = Instant::now() >= turns.full_look_at || (oldest_first && turns.is_rest_due);
         Some(How { most, oldest_first, is_full })
     }
 
-    /// A look has come to its end, with so many tasks for so many places.
-    pub(super) fn end_look(&self, how: How, taken: usize, places: usize, fair_share: usize) {
-        let found_all = taken < places;
+    /// A look has come to its end, with so many tasks for so many places. Answers with whether there may be more.
+    pub(super) fn end_look(
+        &self,
+        how: How,
+        taken: usize,
+        places: usize,
+        fair_share: usize,
+    ) -> bool {
+        // Of what has waited longest, others may have been at some.
+        let found_all = taken < places && !how.oldest_first;
         let mut turns = self.turns();
         turns.is_looking = false;
         turns.is_drained = found_all;
@@ -166,6 +176,7 @@ impl Pool {
         };
         if how.is_full {
             turns.full_look_at = Instant::now() + FULL_LOOK;
+            turns.is_rest_due = !found_all && !how.oldest_first;
         }
         let now = if found_all { Ready::None } else { Ready::Perhaps } as u8;
         // Unless something became ready since it began.
@@ -173,6 +184,7 @@ impl Pool {
         self.ready.compare_exchange(looking, now, Ordering::SeqCst, Ordering::SeqCst).ok();
         drop(turns);
         self.room.moved(taken);
+        !found_all
     }
 
     /// Whether the last look took as much as there was room for: then more is probably waiting.
@@ -456,6 +468,41 @@ mod tests {
         let how = pool.begin_look(500, 8).unwrap();
         pool.end_look(how, MOST_ALLOWED, MOST_ALLOWED, 8);
         assert!(pool.has_room_for_new(MOST_ALLOWED + 1), "more are never counted");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_without_marks_that_was_full_too_early_is_made_up_for_by_what_waited_longest() {
+        let pool = drained(10);
+        pool.look();
+        tokio::time::advance(FULL_LOOK).await;
+        let mut looks = String::new();
+        for _ in 0..12 {
+            let how = pool.begin_look(500, 4).unwrap();
+            let places = pool.reserve(how.most);
+            give_back(&places);
+            assert!(pool.end_look(how, places.len(), places.len(), 4), "there may be more");
+            looks.push(match (how.oldest_first, how.is_full) {
+                (false, false) => '.',
+                (false, true) => 'f',
+                (true, false) => 'o',
+                (true, true) => 'O',
+            });
+        }
+        assert_eq!(looks, "f....O....o.");
+        tokio::time::advance(FULL_LOOK).await;
+        let how = pool.begin_look(500, 4).unwrap();
+        assert!(how.is_full && !pool.end_look(how, 0, 10, 4), "it has seen everything");
+        assert!(!pool.turns().is_rest_due);
+    }
+
+    #[test]
+    fn of_what_waited_longest_others_may_have_been_at_some() {
+        let pool = drained(10);
+        let how = How { most: 10, oldest_first: true, is_full: false };
+        pool.look();
+        pool.begin_look(500, 8).unwrap();
+        assert!(pool.end_look(how, 0, 10, 8));
+        assert!(!pool.has_nothing_ready());
     }
 
     #[test]
