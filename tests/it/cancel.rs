@@ -5,7 +5,7 @@ use std::time::Duration;
 use bellringer_api::v1 as pb;
 use bellringer_api::v1::attempt_report::Outcome;
 
-use crate::support::make::{seconds, task, text};
+use crate::support::make::{error, seconds, task, text};
 use crate::support::{TestServer, Worker};
 
 #[tokio::test]
@@ -67,6 +67,32 @@ async fn g_17_a_cancelled_task_is_not_tried_again() {
     worker.fail(&attempt, "interrupted").await;
 
     assert_eq!(test.state(&id).await, pb::TaskState::Cancelled);
+}
+
+#[tokio::test]
+async fn g_7_an_answer_to_a_cancel_is_accepted_again_as_it_was() {
+    let test = TestServer::start().await;
+    let mut worker = Worker::connect(&test.replica, 3).await;
+    let failed = Outcome::Failed(pb::Failed { error: error("interrupted"), ..Default::default() });
+    let snoozed = Outcome::Snoozed(pb::Snoozed { delay: seconds(60) });
+    for (answer, other, kept) in [
+        (failed.clone(), snoozed.clone(), pb::AttemptOutcome::Cancelled),
+        (snoozed, failed, pb::AttemptOutcome::Snoozed),
+    ] {
+        let id = test.submit(task()).await;
+        let attempt = worker.task().await;
+        test.cancel(&id).await;
+        for _ in 0..2 {
+            let ack = worker.report(&attempt, answer.clone()).await;
+            assert_eq!(ack.reason(), pb::ErrorReason::Unspecified);
+        }
+        let task = test.get(&id).await;
+        assert_eq!(task.state(), pb::TaskState::Cancelled);
+        assert_eq!(task.attempts[0].outcome(), kept);
+        assert_eq!(task.attempts[0].late, None, "nothing came too late");
+        let ack = worker.report(&attempt, other).await;
+        assert_eq!(ack.reason(), pb::ErrorReason::LeaseLost);
+    }
 }
 
 #[tokio::test]

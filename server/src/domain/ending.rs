@@ -68,7 +68,7 @@ pub enum Verdict {
     Final {
         /// Which one.
         state: TaskState,
-        /// Why, unless it succeeded.
+        /// Why, if it failed; of a cancelled task what the attempt failed with, if it did.
         error: Option<TaskError>,
     },
     /// It is to be run again.
@@ -90,8 +90,9 @@ pub fn decide(ending: &Ending, tried: &Tried, now: Timestamp, random: f64) -> Ve
         Ending::Succeeded(_) => {
             return Verdict::Final { state: TaskState::Succeeded, error: None };
         }
-        Ending::Cancelled if tried.cancel_requested => return cancelled(),
-        Ending::Snoozed(_) | Ending::Released if tried.cancel_requested => return cancelled(),
+        Ending::Cancelled | Ending::Snoozed(_) | Ending::Released if tried.cancel_requested => {
+            return Verdict::Final { state: TaskState::Cancelled, error: None };
+        }
         Ending::Snoozed(delay) => {
             return again(tried, later(now, *delay), TaskState::Scheduled, false, None);
         }
@@ -109,7 +110,7 @@ pub fn decide(ending: &Ending, tried: &Tried, now: Timestamp, random: f64) -> Ve
         }
     };
     if tried.cancel_requested {
-        return cancelled();
+        return Verdict::Final { state: TaskState::Cancelled, error: Some(error) };
     }
     let refused = matches!(ending, Ending::Failed { non_retryable: true, .. });
     let listed = tried.policy.ends_at_once(&error.kind);
@@ -136,10 +137,6 @@ fn again(
         return Verdict::Final { state: TaskState::Failed, error: Some(error) };
     }
     Verdict::Again { due_at, state, counts, error }
-}
-
-fn cancelled() -> Verdict {
-    Verdict::Final { state: TaskState::Cancelled, error: None }
 }
 
 fn out_of_time() -> TaskError {
@@ -262,7 +259,12 @@ mod tests {
                 match decide(&ending, &tried, clock, random) {
                     Verdict::Final { state, error } => {
                         prop_assert!(state.is_final() && TaskState::Running.may_become(state));
-                        prop_assert_eq!(error.is_some(), state == TaskState::Failed);
+                        let fits = match state {
+                            TaskState::Failed => error.is_some(),
+                            TaskState::Cancelled => cancel_requested,
+                            _ => error.is_none(),
+                        };
+                        prop_assert!(fits);
                         prop_assert_eq!(
                             state == TaskState::Succeeded,
                             matches!(ending, Ending::Succeeded(_))

@@ -7,7 +7,9 @@ use super::outbox::Ack;
 use super::signals::Signals;
 use super::{Error, Settings};
 use crate::batch::{self, Batcher, Weight};
-use crate::domain::{AttemptRef, Ending, SessionId, TaskError, TaskState, Verdict, decide};
+use crate::domain::{
+    AttemptOutcome, AttemptRef, Ending, SessionId, TaskError, TaskState, Verdict, decide,
+};
 use crate::store::{Ended, Lease, Past, Settlement, Store, Success};
 
 /// An end to write.
@@ -188,12 +190,13 @@ impl Writer {
                     Ending::Succeeded(result) => Some(result.clone()),
                     _ => None,
                 };
-                let outcome = match &verdict {
+                let outcome = match (&verdict, end.ending.outcome()) {
                     // What the worker called a failure was the answer to a cancel.
-                    Verdict::Final { state: TaskState::Cancelled, .. } => {
-                        crate::domain::AttemptOutcome::Cancelled
-                    }
-                    _ => end.ending.outcome(),
+                    (
+                        Verdict::Final { state: TaskState::Cancelled, .. },
+                        AttemptOutcome::Failed | AttemptOutcome::LeaseExpired,
+                    ) => AttemptOutcome::Cancelled,
+                    (_, outcome) => outcome,
                 };
                 Some(Settlement { lease: end.lease, outcome, verdict, result })
             })
@@ -260,7 +263,8 @@ fn is_on_record(ending: &Ending, past: &Past) -> bool {
             .as_ref()
             .is_some_and(|(state, kept)| *state == TaskState::Succeeded && kept == result),
         Ending::Failed { error, .. } => past.record.as_ref().is_some_and(|(outcome, kept)| {
-            *outcome == ending.outcome() && kept.as_ref().map(same) == Some(same(error))
+            matches!(outcome, AttemptOutcome::Failed | AttemptOutcome::Cancelled)
+                && kept.as_ref().map(same) == Some(same(error))
         }),
         _ => past.record.as_ref().is_some_and(|(outcome, _)| *outcome == ending.outcome()),
     }
