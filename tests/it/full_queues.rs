@@ -37,9 +37,9 @@ fn assert_full(refused: &Status, limit: &str) {
     assert_eq!(reason(refused), "LIMIT_REACHED");
     let details = refused.get_error_details();
     assert!(details.retry_info().unwrap().retry_delay.unwrap() > Duration::ZERO);
-    assert_eq!(details.error_info().unwrap().metadata["limit"], limit);
-    let violation = &details.quota_failure().unwrap().violations[0];
-    assert_eq!(violation.subject, "waiting tasks in a queue");
+    let metadata = &details.error_info().unwrap().metadata;
+    assert_eq!((metadata["limit"].as_str(), metadata["queue"].as_str()), (limit, "default"));
+    assert_eq!(details.quota_failure().unwrap().violations[0].subject, "default");
 }
 
 impl TestServer {
@@ -72,7 +72,7 @@ async fn g_21_a_full_queue_takes_nothing_in_before_any_write_and_other_queues_do
     // Of a batch, what is for a full queue; of an atomic one, all of it.
     let item = |spec: pb::TaskSpec| pb::SubmitBatchItem { task: Some(spec), ..Default::default() };
     let batch = |atomic| pb::SubmitBatchRequest {
-        items: vec![item(task()), item(other.clone())],
+        items: vec![item(other.clone()), item(task())],
         atomic,
         ..Default::default()
     };
@@ -81,9 +81,11 @@ async fn g_21_a_full_queue_takes_nothing_in_before_any_write_and_other_queues_do
         .iter()
         .map(|one| matches!(one.result, Some(pb::submit_batch_result::Result::Submitted(_))))
         .collect();
-    assert_eq!(told, [false, true]);
+    assert_eq!(told, [true, false]);
     let before = test.tasks_in_all().await;
-    assert_full(&test.tasks().submit_batch(batch(true)).await.unwrap_err(), "6");
+    let refused = test.tasks().submit_batch(batch(true)).await.unwrap_err();
+    assert_full(&refused, "6");
+    assert!(refused.message().starts_with("items[1]: queue \"default\" is full"), "{refused}");
     assert_eq!(test.tasks_in_all().await, before);
 }
 

@@ -187,6 +187,8 @@ async fn an_atomic_batch_with_a_conflict_submits_nothing() {
     let status = test.tasks().submit_batch(request).await.unwrap_err();
 
     assert_eq!(reason(&status), "UNIQUE_KEY_CONFLICT");
+    assert!(status.message().starts_with("items[1]: the unique key is held"), "{status}");
+    assert_eq!(status.get_details_error_info().unwrap().metadata["item"], "1");
     assert!(test.try_submit(unique("free"), "").await.unwrap().created);
 }
 

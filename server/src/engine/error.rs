@@ -95,6 +95,22 @@ pub enum Error {
         /// How many.
         limit: usize,
     },
+    /// So many tasks wait in the queue that it takes nothing more in.
+    #[error("queue \"{queue}\" is full: the limit of {limit} waiting tasks is reached")]
+    QueueFull {
+        /// Its name.
+        queue: QueueName,
+        /// How many.
+        limit: usize,
+    },
+    /// An item of a batch that is refused as a whole.
+    #[error("items[{index}]: {error}")]
+    Item {
+        /// Which one, from 0.
+        index: usize,
+        /// Why.
+        error: Box<Error>,
+    },
     /// This replica is stopping.
     #[error("this replica is stopping")]
     Draining,
@@ -124,7 +140,8 @@ impl Error {
             Self::StreamEnded => Some(Duration::ZERO),
             Self::StoreUnavailable | Self::OutcomeUnknown => Some(Duration::from_secs(1)),
             // Its limit may be that of a long time.
-            Self::LimitReached { .. } => Some(Duration::from_secs(10)),
+            Self::LimitReached { .. } | Self::QueueFull { .. } => Some(Duration::from_secs(10)),
+            Self::Item { error, .. } => error.retry_after(),
             Self::SlowConsumer => Some(Duration::from_millis(100)),
             _ => None,
         }

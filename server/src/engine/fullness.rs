@@ -62,10 +62,7 @@ impl Fullness {
         let full = self.full.read().unwrap_or_else(PoisonError::into_inner);
         let is_known = full.until.is_some_and(|until| Instant::now() < until);
         if is_known && full.queues.contains(&(lane.namespace_id, lane.queue.clone())) {
-            return Err(Error::LimitReached {
-                what: "waiting tasks in a queue",
-                limit: self.limit,
-            });
+            return Err(Error::QueueFull { queue: lane.queue.clone(), limit: self.limit });
         }
         Ok(())
     }
@@ -96,7 +93,7 @@ mod tests {
         let full = || HashSet::from([(1, mail.queue.clone())]);
         fullness.check(&mail).unwrap();
         fullness.set(full(), Duration::from_secs(30));
-        assert!(matches!(fullness.check(&mail), Err(Error::LimitReached { limit: 10, .. })));
+        assert!(matches!(fullness.check(&mail), Err(Error::QueueFull { limit: 10, .. })));
         fullness.check(&lane(2, "mail")).unwrap();
         fullness.check(&lane(1, "other")).unwrap();
         fullness.set(HashSet::new(), Duration::from_secs(30));

@@ -128,7 +128,7 @@ impl Submitter {
                     lane: lane.id,
                     task,
                 }),
-                Err(error) if atomic => return Err(error),
+                Err(error) if atomic => return Err(of_item(index, error)),
                 Err(error) => refused.push((index, error)),
             }
         }
@@ -153,11 +153,21 @@ impl Submitter {
             return Err(Violations::one(format!("items[{index}]"), why).into());
         }
         let answers = self.atomic.submit(rows).await?;
-        match answers.iter().find_map(|answer| answer.clone().err()) {
-            Some(error) => Err(error),
-            None => Ok(answers),
-        }
+        let refused = answers.iter().enumerate().find_map(|(index, answer)| {
+            answer.as_ref().err().map(|error| match error {
+                Error::UniqueKeyConflict(_) | Error::IdempotencyConflict(_) => {
+                    of_item(index, error.clone())
+                }
+                // What befell all of them.
+                error => error.clone(),
+            })
+        });
+        refused.map_or(Ok(answers), Err)
     }
+}
+
+fn of_item(index: usize, error: Error) -> Error {
+    Error::Item { index, error: Box::new(error) }
 }
 
 impl Writer {

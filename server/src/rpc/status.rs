@@ -19,7 +19,12 @@ impl From<Error> for Status {
         let mut details = ErrorDetails::new();
         let mut metadata = HashMap::new();
         let mut tell = |key: &str, value: String| metadata.insert(key.to_owned(), value);
-        match &error {
+        let mut cause = &error;
+        while let Error::Item { index, error } = cause {
+            tell("item", index.to_string());
+            cause = error;
+        }
+        match cause {
             Error::Invalid(violations) => {
                 for violation in violations.iter() {
                     details.add_bad_request_violation(&violation.field, &violation.why);
@@ -68,6 +73,11 @@ impl From<Error> for Status {
                 tell("limit", limit.to_string());
                 details.add_quota_failure_violation(*what, error.to_string());
             }
+            Error::QueueFull { queue, limit } => {
+                tell("limit", limit.to_string());
+                tell("queue", queue.to_string());
+                details.add_quota_failure_violation(queue.to_string(), error.to_string());
+            }
             Error::Internal { log_id } => {
                 // The cause was logged where it came up, perhaps for many calls at once; this line says
                 // which calls it was.
@@ -77,7 +87,8 @@ impl From<Error> for Status {
             Error::KeyNotFound(id) => {
                 details.set_resource_info("bellringer.v1.ApiKey", id, "", "");
             }
-            Error::Unauthenticated
+            Error::Item { .. }
+            | Error::Unauthenticated
             | Error::PermissionDenied
             | Error::SessionLost
             | Error::ClockNotVirtual
@@ -122,7 +133,10 @@ pub(super) fn classify(error: &Error) -> (Code, ErrorReason) {
         Error::Overloaded => (Code::ResourceExhausted, ErrorReason::Overloaded),
         Error::RateLimited { .. } => (Code::ResourceExhausted, ErrorReason::RateLimited),
         Error::DeadlineExceeded => (Code::DeadlineExceeded, ErrorReason::DeadlineExceeded),
-        Error::LimitReached { .. } => (Code::ResourceExhausted, ErrorReason::LimitReached),
+        Error::LimitReached { .. } | Error::QueueFull { .. } => {
+            (Code::ResourceExhausted, ErrorReason::LimitReached)
+        }
+        Error::Item { error, .. } => classify(error),
         Error::Draining | Error::StreamEnded => (Code::Unavailable, ErrorReason::Draining),
         Error::StoreUnavailable => (Code::Unavailable, ErrorReason::StoreUnavailable),
         Error::OutcomeUnknown => (Code::Unavailable, ErrorReason::OutcomeUnknown),
@@ -178,7 +192,7 @@ mod tests {
             Error::PermissionDenied,
             Error::KeyNotFound(String::new()),
             Error::TaskNotFound(task),
-            Error::QueueNotFound(queue),
+            Error::QueueNotFound(queue.clone()),
             Error::ScheduleNotFound(schedule.clone()),
             Error::ScheduleExists(schedule.clone()),
             Error::EtagMismatch(1),
@@ -195,6 +209,8 @@ mod tests {
             Error::RateLimited { of: "caller", after: Duration::from_millis(20) },
             Error::DeadlineExceeded,
             Error::LimitReached { what: "things", limit: 1 },
+            Error::QueueFull { queue, limit: 1 },
+            Error::Item { index: 1, error: Box::new(Error::Overloaded) },
             Error::Draining,
             Error::StreamEnded,
             Error::StoreUnavailable,
@@ -226,6 +242,8 @@ mod tests {
                 | Error::RateLimited { .. }
                 | Error::DeadlineExceeded
                 | Error::LimitReached { .. }
+                | Error::QueueFull { .. }
+                | Error::Item { .. }
                 | Error::Draining
                 | Error::StreamEnded
                 | Error::StoreUnavailable

@@ -62,7 +62,7 @@ const (
 	// [INTERNAL] A fault of the server; metadata `log_id` finds it in the server's log.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 15
 	// [RESOURCE_EXHAUSTED] A limit of the namespace, or of one of its queues, is reached; metadata `limit`,
-	// `RetryInfo`.
+	// and `queue` if it is one of a queue; `RetryInfo`.
 	ErrorReason_ERROR_REASON_LIMIT_REACHED ErrorReason = 16
 	// [NOT_FOUND] There is no such schedule in the namespace.
 	ErrorReason_ERROR_REASON_SCHEDULE_NOT_FOUND ErrorReason = 17

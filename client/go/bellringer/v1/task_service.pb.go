@@ -267,7 +267,8 @@ type SubmitBatchRequest struct {
 	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// 1 to 1000 items, 3 MiB in all.
 	Items []*SubmitBatchItem `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
-	// All or nothing: the first item that is refused refuses the call, and nothing is submitted.
+	// All or nothing: the first item that is refused refuses the call, and nothing is submitted. Which one it was is
+	// in the error: its index in metadata `item`, from 0, or in the field of a violation.
 	// Default: false, each item gets its own answer.
 	Atomic        bool `protobuf:"varint,3,opt,name=atomic,proto3" json:"atomic,omitempty"`
 	unknownFields protoimpl.UnknownFields

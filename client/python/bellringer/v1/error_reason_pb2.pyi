@@ -62,7 +62,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """[INTERNAL] A fault of the server; metadata `log_id` finds it in the server's log."""
     ERROR_REASON_LIMIT_REACHED: _ErrorReason.ValueType  # 16
     """[RESOURCE_EXHAUSTED] A limit of the namespace, or of one of its queues, is reached; metadata `limit`,
-    `RetryInfo`.
+    and `queue` if it is one of a queue; `RetryInfo`.
     """
     ERROR_REASON_SCHEDULE_NOT_FOUND: _ErrorReason.ValueType  # 17
     """[NOT_FOUND] There is no such schedule in the namespace."""
@@ -132,7 +132,7 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 15
 """[INTERNAL] A fault of the server; metadata `log_id` finds it in the server's log."""
 ERROR_REASON_LIMIT_REACHED: ErrorReason.ValueType  # 16
 """[RESOURCE_EXHAUSTED] A limit of the namespace, or of one of its queues, is reached; metadata `limit`,
-`RetryInfo`.
+and `queue` if it is one of a queue; `RetryInfo`.
 """
 ERROR_REASON_SCHEDULE_NOT_FOUND: ErrorReason.ValueType  # 17
 """[NOT_FOUND] There is no such schedule in the namespace."""

@@ -159,7 +159,8 @@ class SubmitBatchRequest(_message.Message):
     namespace: _builtins.str
     """Default: `default`."""
     atomic: _builtins.bool
-    """All or nothing: the first item that is refused refuses the call, and nothing is submitted.
+    """All or nothing: the first item that is refused refuses the call, and nothing is submitted. Which one it was is
+    in the error: its index in metadata `item`, from 0, or in the field of a violation.
     Default: false, each item gets its own answer.
     """
     @_builtins.property

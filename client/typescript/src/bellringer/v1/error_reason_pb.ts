@@ -135,7 +135,7 @@ export enum ErrorReason {
 
   /**
    * [RESOURCE_EXHAUSTED] A limit of the namespace, or of one of its queues, is reached; metadata `limit`,
-   * `RetryInfo`.
+   * and `queue` if it is one of a queue; `RetryInfo`.
    *
    * @generated from enum value: ERROR_REASON_LIMIT_REACHED = 16;
    */

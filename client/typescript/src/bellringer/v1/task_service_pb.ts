@@ -131,7 +131,8 @@ export type SubmitBatchRequest = Message<"bellringer.v1.SubmitBatchRequest"> & {
   items: SubmitBatchItem[];
 
   /**
-   * All or nothing: the first item that is refused refuses the call, and nothing is submitted.
+   * All or nothing: the first item that is refused refuses the call, and nothing is submitted. Which one it was is
+   * in the error: its index in metadata `item`, from 0, or in the field of a violation.
    * Default: false, each item gets its own answer.
    *
    * @generated from field: bool atomic = 3;

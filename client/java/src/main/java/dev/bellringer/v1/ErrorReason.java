@@ -148,7 +148,7 @@ public enum ErrorReason
   /**
    * <pre>
    * [RESOURCE_EXHAUSTED] A limit of the namespace, or of one of its queues, is reached; metadata `limit`,
-   * `RetryInfo`.
+   * and `queue` if it is one of a queue; `RetryInfo`.
    * </pre>
    *
    * <code>ERROR_REASON_LIMIT_REACHED = 16;</code>
@@ -372,7 +372,7 @@ public enum ErrorReason
   /**
    * <pre>
    * [RESOURCE_EXHAUSTED] A limit of the namespace, or of one of its queues, is reached; metadata `limit`,
-   * `RetryInfo`.
+   * and `queue` if it is one of a queue; `RetryInfo`.
    * </pre>
    *
    * <code>ERROR_REASON_LIMIT_REACHED = 16;</code>

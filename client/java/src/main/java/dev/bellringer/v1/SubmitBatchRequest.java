@@ -157,7 +157,8 @@ private static final long serialVersionUID = 0L;
   private boolean atomic_ = false;
   /**
    * <pre>
-   * All or nothing: the first item that is refused refuses the call, and nothing is submitted.
+   * All or nothing: the first item that is refused refuses the call, and nothing is submitted. Which one it was is
+   * in the error: its index in metadata `item`, from 0, or in the field of a violation.
    * Default: false, each item gets its own answer.
    * </pre>
    *
@@ -1002,7 +1003,8 @@ private static final long serialVersionUID = 0L;
     private boolean atomic_ ;
     /**
      * <pre>
-     * All or nothing: the first item that is refused refuses the call, and nothing is submitted.
+     * All or nothing: the first item that is refused refuses the call, and nothing is submitted. Which one it was is
+     * in the error: its index in metadata `item`, from 0, or in the field of a violation.
      * Default: false, each item gets its own answer.
      * </pre>
      *
@@ -1015,7 +1017,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * All or nothing: the first item that is refused refuses the call, and nothing is submitted.
+     * All or nothing: the first item that is refused refuses the call, and nothing is submitted. Which one it was is
+     * in the error: its index in metadata `item`, from 0, or in the field of a violation.
      * Default: false, each item gets its own answer.
      * </pre>
      *
@@ -1032,7 +1035,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * All or nothing: the first item that is refused refuses the call, and nothing is submitted.
+     * All or nothing: the first item that is refused refuses the call, and nothing is submitted. Which one it was is
+     * in the error: its index in metadata `item`, from 0, or in the field of a violation.
      * Default: false, each item gets its own answer.
      * </pre>
      *

@@ -74,7 +74,8 @@ public interface SubmitBatchRequestOrBuilder extends
 
   /**
    * <pre>
-   * All or nothing: the first item that is refused refuses the call, and nothing is submitted.
+   * All or nothing: the first item that is refused refuses the call, and nothing is submitted. Which one it was is
+   * in the error: its index in metadata `item`, from 0, or in the field of a violation.
    * Default: false, each item gets its own answer.
    * </pre>
    *
