@@ -1,27 +1,15 @@
 //! Dead rows of the hot tables are seen, and removed.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use bellringer_server::clock::SystemClock;
-use bellringer_server::metrics::Metrics;
-use bellringer_server::store::{Bloat, Settings, Store, TableBloat};
+use bellringer_server::store::{Bloat, TableBloat};
 use sqlx::{Connection as _, PgConnection};
 
-use crate::support::postgres::fresh_database;
+use crate::support::postgres::{fresh_database, store};
 use crate::support::process::eventually;
 
-async fn store(url: &str) -> Store {
-    let settings = Settings {
-        url: url.to_owned(),
-        hot_connections: 1,
-        read_connections: 1,
-        acquire_timeout: Duration::from_secs(5),
-        statement_timeout: Duration::from_secs(30),
-    };
-    let metrics = Metrics::new(&[], &[]);
-    Store::connect(settings, Arc::new(SystemClock), &metrics.database).await.unwrap()
-}
+/// Of a statement.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn ready(bloat: &Bloat) -> TableBloat {
     bloat.tables.iter().find(|table| table.table == "ready").unwrap().clone()
@@ -30,7 +18,7 @@ fn ready(bloat: &Bloat) -> TableBloat {
 #[tokio::test]
 async fn dead_rows_of_a_hot_table_are_seen_and_removed() {
     let url = fresh_database().await;
-    let store = store(&url).await;
+    let store = store(&url, PATIENCE).await.unwrap();
     let mut database = PgConnection::connect(&url).await.unwrap();
     sqlx::raw_sql(
         "insert into ready (lane, priority, run_at, id, namespace, attempt, tries, flags)
@@ -56,7 +44,7 @@ async fn dead_rows_of_a_hot_table_are_seen_and_removed() {
 #[tokio::test]
 async fn a_held_snapshot_is_seen() {
     let url = fresh_database().await;
-    let store = store(&url).await;
+    let store = store(&url, PATIENCE).await.unwrap();
     let mut holder = PgConnection::connect(&url).await.unwrap();
     sqlx::raw_sql("begin isolation level repeatable read; select 1")
         .execute(&mut holder)

@@ -4,13 +4,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bellringer_api::v1 as pb;
+use bellringer_server::store::Error;
 use serde_json::Value;
 use sqlx::postgres::PgListener;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::support::make::{error, failure, seconds, task, text};
+use crate::support::postgres::{fresh_database, store};
 use crate::support::process::eventually;
+use crate::support::relay::Relay;
 use crate::support::watched::MARK;
 use crate::support::{Replica, TestServer, Worker};
 
@@ -128,4 +131,16 @@ async fn what_is_told_by_notify_is_ids_and_numbers_only() {
         }
     }
     println!("{} messages", heard.len());
+}
+
+#[tokio::test]
+async fn a_listening_connection_that_has_died_silently_is_given_up() {
+    let relay = Relay::start(&fresh_database().await).await;
+    let store = store(&relay.url, Duration::from_secs(1)).await.unwrap();
+    let mut listener = store.listen(Duration::from_millis(50)).await.unwrap();
+    // One that lives stays, however little it hears.
+    tokio::time::timeout(Duration::from_millis(500), listener.next()).await.unwrap_err();
+    relay.fall_silent();
+    let lost = tokio::time::timeout(Duration::from_secs(60), listener.next()).await.unwrap();
+    assert!(matches!(lost, Err(Error::Unavailable(_))), "{lost:?}");
 }

@@ -2,17 +2,14 @@
 //! more than read and write rows.
 
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bellringer_client::{Client, NewTask};
-use bellringer_server::clock::SystemClock;
-use bellringer_server::metrics::Metrics;
-use bellringer_server::store::{Settings, Store, migrate};
+use bellringer_server::store::{Store, migrate};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::time::Instant;
 
-use crate::support::postgres::{patiently, run_from_handbook};
+use crate::support::postgres::{self, patiently, run_from_handbook};
 use crate::support::process::{address, free_port, program, serve};
 use crate::support::replicas::{connect, fires_again, make_some_schedules, start_postgres};
 
@@ -22,15 +19,7 @@ async fn run(name: &str, url: &str) {
 }
 
 async fn store(url: &str) -> anyhow::Result<Store> {
-    let settings = Settings {
-        url: url.to_owned(),
-        hot_connections: 1,
-        read_connections: 1,
-        acquire_timeout: Duration::from_secs(3),
-        statement_timeout: Duration::from_secs(3),
-    };
-    let metrics = Metrics::new(&[], &[]);
-    Store::connect(settings, Arc::new(SystemClock), &metrics.database).await
+    postgres::store(url, Duration::from_secs(3)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

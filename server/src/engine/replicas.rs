@@ -22,6 +22,8 @@ use crate::store::{Notification, Store};
 
 /// How often a replica says that it lives.
 const BEATS_EVERY: Duration = Duration::from_secs(5);
+/// How long it hears nothing before it makes sure that it still could.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// The part of a replica that listens to the others.
 #[derive(Debug)]
@@ -123,7 +125,7 @@ impl Replicas {
     }
 
     async fn listen_once(&self) -> Result<(), crate::store::Error> {
-        let mut listener = self.store.listen().await?;
+        let mut listener = self.store.listen(SILENCE).await?;
         // Hints were lost while nobody listened.
         self.catch_up();
         loop {

@@ -17,6 +17,8 @@ use crate::domain::{Partition, Retention};
 
 /// Longest wait for the connection.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest wait for a statement: past it the connection is taken for dead.
+const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// How long the finished tasks of a lane are kept.
 #[derive(Debug, Clone, Copy)]
@@ -81,7 +83,8 @@ impl Kept {
 
 impl Keeper {
     async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
-        self.store.in_transaction(&mut self.connection, None, statement).await
+        let rows = self.store.in_transaction(&mut self.connection, None, statement);
+        tokio::time::timeout(LONGEST, rows).await.unwrap_or(Err(Error::Unknown(None)))
     }
 
     /// Takes or keeps the turn; false if another replica has it.
@@ -227,7 +230,7 @@ impl Keeper {
 
     /// Closes the connection.
     pub async fn close_connection(self) {
-        self.connection.close().await.ok();
+        tokio::time::timeout(PATIENCE, self.connection.close()).await.ok();
     }
 }
 

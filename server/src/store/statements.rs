@@ -142,9 +142,16 @@ mod tests {
     /// How often each file sends a statement by itself. `mod.rs`: by `in_transaction` and `rows`, which measure what
     /// they are given, and three times before anything is served. `audit.rs` measures what it is given,
     /// `statistics.rs` what it reads row by row. `pooler.rs` and `wall.rs` look at the database before anything is
-    /// served; `wall.rs` also sends what begins a transaction and what ends it.
-    const SENDERS: [(&str, usize); 5] =
-        [("audit.rs", 1), ("mod.rs", 5), ("pooler.rs", 1), ("statistics.rs", 1), ("wall.rs", 5)];
+    /// served; `wall.rs` also sends what begins a transaction and what ends it. `listener.rs` asks its connection whether
+    /// it lives.
+    const SENDERS: [(&str, usize); 6] = [
+        ("audit.rs", 1),
+        ("listener.rs", 1),
+        ("mod.rs", 5),
+        ("pooler.rs", 1),
+        ("statistics.rs", 1),
+        ("wall.rs", 5),
+    ];
 
     #[test]
     fn every_statement_is_sent_from_where_it_is_measured() {

@@ -8,6 +8,7 @@ pub(crate) mod ingest;
 pub(crate) mod make;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod relay;
 pub(crate) mod replicas;
 pub(crate) mod server;
 pub(crate) mod service;

@@ -1,10 +1,14 @@
 //! A database for every test, cloned from a migrated template on one PostgreSQL for the whole run:
 //! the one that `BELLRINGER_TEST_DATABASE_URL` names, or else a private one that ends with the process.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use bellringer_server::clock::SystemClock;
+use bellringer_server::metrics::Metrics;
 use bellringer_server::private_postgres::{Data, Options, PrivatePostgres};
+use bellringer_server::store::{Settings, Store};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::watched;
@@ -92,6 +96,19 @@ pub(crate) async fn fresh_database() -> String {
     watched::tally();
     cluster.run(&format!("create database {name} template {}", cluster.template)).await;
     cluster.url(&name)
+}
+
+/// The store of a database, with few connections.
+pub(crate) async fn store(url: &str, statement_timeout: Duration) -> anyhow::Result<Store> {
+    let settings = Settings {
+        url: url.to_owned(),
+        hot_connections: 1,
+        read_connections: 1,
+        acquire_timeout: Duration::from_secs(5),
+        statement_timeout,
+    };
+    let metrics = Metrics::new(&[], &[]);
+    Store::connect(settings, Arc::new(SystemClock), &metrics.database).await
 }
 
 /// Runs statements that lock tables which a server uses meanwhile: they give up soon rather than let it wait.
