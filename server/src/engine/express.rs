@@ -1,7 +1,7 @@
 //! The express path: a task that meets a worker with nothing else to do is written already leased to
 //! it, by the one statement and commit that submits it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::dispatcher::{Dispatcher, start_over};
@@ -74,23 +74,33 @@ impl Seats {
             tasks.sort_by_key(|task| task.task);
             dispatcher.hand_over(&session, tasks, signals);
         }
-        give_back(&seated.into_values().map(|(_, place)| place).collect::<Vec<_>>());
+        vacate(&seated.into_values().map(|(_, place)| place).collect::<Vec<_>>(), dispatcher);
     }
 
     /// Nothing was written, or nobody knows whether it was.
-    pub(super) fn abandon(mut self, may_have_committed: bool) {
+    pub(super) fn abandon(mut self, dispatcher: &Dispatcher, may_have_committed: bool) {
         let places: Vec<Place> = std::mem::take(&mut self.0).into_iter().flatten().collect();
         if may_have_committed {
             start_over(&places);
         }
-        give_back(&places);
+        vacate(&places, dispatcher);
+    }
+}
+
+/// Gives places back, and tells the loops that had none of them: there is room now for what waits.
+fn vacate(places: &[Place], dispatcher: &Dispatcher) {
+    give_back(places);
+    for session in places.iter().map(|place| place.session.id).collect::<HashSet<_>>() {
+        dispatcher.has_room(session);
     }
 }
 
 impl Drop for Seats {
     fn drop(&mut self) {
         if !self.0.is_empty() {
-            Self(std::mem::take(&mut self.0)).abandon(true);
+            let places: Vec<Place> = std::mem::take(&mut self.0).into_iter().flatten().collect();
+            start_over(&places);
+            give_back(&places);
         }
     }
 }

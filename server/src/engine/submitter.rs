@@ -238,7 +238,7 @@ impl Writer {
             }
             Err(error) => {
                 drop(slots);
-                seats.abandon(error.may_have_committed());
+                seats.abandon(&self.dispatcher, error.may_have_committed());
                 Err(error)
             }
         }
@@ -277,7 +277,7 @@ impl Writer {
         let mut seats = Seats::default();
         let reserve = |rows: &[&SubmitRow]| {
             // Those of an attempt that came to nothing.
-            std::mem::take(&mut seats).abandon(false);
+            std::mem::take(&mut seats).abandon(&self.dispatcher, false);
             seats = Seats::reserve(&self.dispatcher, rows);
             seats.slots().into_iter().map(|slot| slot.map(Slot::into_owned)).collect()
         };
@@ -285,7 +285,7 @@ impl Writer {
         let KeyedAnswers { answers: keyed, is_refused, leased, replaced } = match written {
             Ok(answers) => answers,
             Err(error) => {
-                seats.abandon(error.may_have_committed());
+                seats.abandon(&self.dispatcher, error.may_have_committed());
                 let error = Error::from(error);
                 return rows.iter().map(|_| Err(error.clone())).collect();
             }
