@@ -1,6 +1,7 @@
 //! Keeps the hot tables small where autovacuum is too slow for them: by default it looks once a minute,
 //! in which tens of thousands of tasks leave as many dead rows behind.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +19,10 @@ const SOON: Duration = Duration::from_secs(1);
 const SOME: u64 = 5_000;
 /// Fewer dead rows than this are left to autovacuum.
 const MANY: u64 = 20_000;
-/// Least time between two vacuums of a table.
+/// Least time between two vacuums of a table; twice as long after each that could not remove much, since something keeps
+/// the rows that is not seen from here: a replication slot, a standby, another role's transaction.
 const APART: Duration = Duration::from_secs(2);
+const MOST_APART: Duration = Duration::from_secs(64);
 /// A vacuum reads the whole index, so that a large table is worth it only for this share of it.
 const SHARE: u64 = 20;
 /// A snapshot that is held for longer is worth a warning.
@@ -42,13 +45,14 @@ impl Vacuuming {
     pub(super) async fn run(&self, stop: CancellationToken) {
         let mut has_warned = false;
         let mut pause = EVERY;
+        let mut vacuums = HashMap::new();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
             pause = (pause * 2).min(EVERY);
-            match self.round().await {
+            match self.round(&mut vacuums).await {
                 Ok(bloat) => {
                     if bloat.tables.iter().any(|table| table.dead >= SOME) {
                         pause = SOON;
@@ -68,11 +72,19 @@ impl Vacuuming {
     }
 
     /// Looks once, and vacuums what needs it.
-    async fn round(&self) -> Result<Bloat, crate::store::Error> {
+    async fn round(
+        &self,
+        vacuums: &mut HashMap<String, Vacuum>,
+    ) -> Result<Bloat, crate::store::Error> {
         let bloat = self.store.bloat().await?;
-        for table in bloat.tables.iter().filter(|table| needs_vacuum(table, bloat.snapshot_age)) {
-            tracing::debug!(table = table.table, dead = table.dead, "vacuuming");
-            self.store.vacuum(table).await?;
+        for table in &bloat.tables {
+            let last = vacuums.entry(table.table.clone()).or_default();
+            last.judge(table.dead);
+            if needs_vacuum(table, bloat.snapshot_age, last.apart) {
+                tracing::debug!(table = table.table, dead = table.dead, "vacuuming");
+                self.store.vacuum(table).await?;
+                last.of = Some(table.dead);
+            }
         }
         self.tell(&bloat);
         Ok(bloat)
@@ -88,13 +100,39 @@ impl Vacuuming {
     }
 }
 
+/// What the last vacuum of a table has shown.
+#[derive(Debug)]
+struct Vacuum {
+    /// Of how many dead rows it was, until the next look.
+    of: Option<u64>,
+    /// Least time until the next one.
+    apart: Duration,
+}
+
+impl Default for Vacuum {
+    fn default() -> Self {
+        Self { of: None, apart: APART }
+    }
+}
+
+impl Vacuum {
+    /// The look after it sees so many dead rows.
+    fn judge(&mut self, dead: u64) {
+        match self.of.take() {
+            Some(of) if dead > of / 2 => self.apart = (self.apart * 2).min(MOST_APART),
+            Some(_) => self.apart = APART,
+            None => {}
+        }
+    }
+}
+
 /// Whether a vacuum would remove much. What died after the oldest snapshot was taken has to stay, so if
 /// that snapshot is older than the last vacuum, another one finds nothing new to remove.
-fn needs_vacuum(table: &TableBloat, snapshot_age: Duration) -> bool {
+fn needs_vacuum(table: &TableBloat, snapshot_age: Duration, apart: Duration) -> bool {
     table.may_vacuum
         && table.dead >= MANY
         && table.dead >= table.live / SHARE
-        && table.vacuumed.is_none_or(|ago| ago >= APART && ago > snapshot_age)
+        && table.vacuumed.is_none_or(|ago| ago >= apart && ago > snapshot_age)
 }
 
 #[cfg(test)]
@@ -120,9 +158,32 @@ mod tests {
             (table(20_000, 5_000_000, Some(90)), brief, false),
             (table(250_000, 5_000_000, Some(90)), brief, true),
         ] {
-            assert_eq!(needs_vacuum(&table, snapshot_age), expected, "{table:?} {snapshot_age:?}");
+            assert_eq!(
+                needs_vacuum(&table, snapshot_age, APART),
+                expected,
+                "{table:?} {snapshot_age:?}"
+            );
         }
         let others = TableBloat { may_vacuum: false, ..table(20_000, 0, None) };
-        assert!(!needs_vacuum(&others, brief), "PostgreSQL would skip it with a warning");
+        assert!(!needs_vacuum(&others, brief, APART), "PostgreSQL would skip it with a warning");
+    }
+
+    #[test]
+    fn vacuums_that_remove_nothing_come_less_and_less_often_until_one_does() {
+        let mut vacuum = Vacuum::default();
+        let mut apart = Vec::new();
+        for dead in [30_000, 40_000, 16_000, 4_000] {
+            vacuum.of = Some(30_000);
+            vacuum.judge(dead);
+            // A look without a vacuum before it says nothing.
+            vacuum.judge(30_000);
+            apart.push(vacuum.apart.as_secs());
+        }
+        assert_eq!(apart, [4, 8, 16, 2]);
+        for _ in 0..20 {
+            vacuum.of = Some(1);
+            vacuum.judge(1);
+        }
+        assert_eq!(vacuum.apart, MOST_APART);
     }
 }
