@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::support::make::{retry, task};
 use crate::support::postgres::{fresh_database, statement};
+use crate::support::process::eventually;
 use crate::support::{TestServer, Worker};
 
 /// Well before the next look without marks.
@@ -65,6 +66,80 @@ async fn a_task_given_back_at_one_replica_is_found_at_another() {
     one.goodbye().await;
     assert_eq!(two.task().await.task_id, held.task_id);
     assert!(begin.elapsed() < SOON, "it was found by the hint");
+}
+
+/// Puts a task of an hour ago in line behind the back of the server, which is told of everything else.
+async fn put_behind(test: &TestServer, table: &str) -> String {
+    let id = uuid::Uuid::now_v7();
+    let row = match table {
+        "ready" => {
+            "insert into ready (lane, priority, run_at, id, namespace, attempt, tries, flags)
+             select lane, priority, run_at, id, namespace, 0, 0, 0 from task where id = $1"
+        }
+        _ => {
+            "insert into scheduled (id, due_at, state, lane, priority, run_at, namespace, attempt, tries, flags)
+             select id, run_at, 1, lane, priority, run_at, namespace, 0, 0, 0 from task where id = $1"
+        }
+    };
+    let task = "insert into task (id, namespace, lane, priority, created_at, run_at, payload)
+                select $1, namespace, lane, priority, run_at - interval '1 hour', run_at - interval '1 hour', ''
+                from task order by id limit 1";
+    let mut database = test.database().await;
+    for statement in [task, row] {
+        sqlx::query(statement).bind(id).execute(&mut database).await.unwrap();
+    }
+    id.to_string()
+}
+
+#[tokio::test]
+async fn what_lies_before_the_mark_is_claimed_by_the_look_without_marks() {
+    let test = TestServer::start().await;
+    let mut worker = Worker::connect(&test.replica, 0).await;
+    // Unless a look without marks was due just then, which is so once in ten seconds.
+    let mut passed = None;
+    for _ in 0..5 {
+        test.clock.advance(Duration::from_secs(60));
+        for _ in 0..3 {
+            test.submit(task()).await;
+        }
+        let mut take = async || {
+            worker.grant(1).await;
+            let task = worker.task().await;
+            worker.succeed(&task, "x").await;
+            task.task_id
+        };
+        take().await;
+        let old = put_behind(&test, "ready").await;
+        if [take().await, take().await].contains(&old) {
+            take().await;
+        } else {
+            passed = Some(old);
+            break;
+        }
+    }
+    worker.grant(1).await;
+    assert_eq!(worker.task().await.task_id, passed.expect("no claim began at its mark"));
+}
+
+#[tokio::test]
+async fn what_lies_before_the_mark_is_promoted_by_the_look_at_everything() {
+    let test = TestServer::start().await;
+    test.submit(task()).await;
+    let upkeep = &test.replica.app.engine().upkeep;
+    let mut passed = None;
+    for _ in 0..5 {
+        test.clock.advance(Duration::from_secs(60));
+        upkeep.promote_once().await.unwrap();
+        let old = put_behind(&test, "scheduled").await;
+        upkeep.promote_once().await.unwrap();
+        if test.state(&old).await == pb::TaskState::Scheduled {
+            passed = Some(old);
+            break;
+        }
+    }
+    let passed = passed.expect("no look began at its mark");
+    eventually("a look at everything", async || test.state(&passed).await == pb::TaskState::Ready)
+        .await;
 }
 
 /// What a claim has locked, the claims of others pass over, and so do their marks.

@@ -1,5 +1,5 @@
 -- upkeep/overdue_waiting: ends up to $2 waiting tasks that were not started in time (expired), or that
--- ran out of their total time (failed). $1 now.
+-- ran out of their total time (failed). $1 now, $3 from where on, as of upkeep/look.
 with clock as materialized (
     select coalesce($1::timestamptz, now()) as now
 ),
@@ -7,7 +7,7 @@ from_ready as (
     delete from ready
     where ctid = any (array(
         select ctid from ready
-        where least(expire_at, give_up_at) <= (select now from clock)
+        where least(expire_at, give_up_at) >= $3 and least(expire_at, give_up_at) <= (select now from clock)
           and (expire_at is not null or give_up_at is not null)
         order by least(expire_at, give_up_at)
         limit $2
@@ -18,7 +18,7 @@ from_scheduled as (
     delete from scheduled
     where ctid = any (array(
         select ctid from scheduled
-        where least(expire_at, give_up_at) <= (select now from clock)
+        where least(expire_at, give_up_at) >= $3 and least(expire_at, give_up_at) <= (select now from clock)
           and (expire_at is not null or give_up_at is not null)
         order by least(expire_at, give_up_at)
         limit $2

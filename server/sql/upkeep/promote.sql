@@ -1,5 +1,5 @@
 -- upkeep/promote: moves up to $2 scheduled and retrying tasks that are due to ready, oldest first.
--- $1 now.
+-- $1 now, $3 from where on, as of upkeep/look.
 with clock as materialized (
     select coalesce($1::timestamptz, now()) as now
 ),
@@ -7,7 +7,7 @@ due as (
     delete from scheduled
     where ctid = any (array(
         select ctid from scheduled
-        where due_at <= (select now from clock)
+        where due_at >= $3 and due_at <= (select now from clock)
         order by due_at
         limit $2
         for update skip locked))

@@ -18,7 +18,7 @@ use crate::store::{Claimed, Pair};
 /// How often a pool looks without marks.
 pub(super) const FULL_LOOK: Duration = Duration::from_secs(10);
 /// Rows younger than this may still be committed by others: no mark comes closer to the present.
-const SLACK: SignedDuration = SignedDuration::from_secs(3);
+pub(super) const SLACK: SignedDuration = SignedDuration::from_secs(3);
 
 /// The marks of this replica, by lane and priority.
 #[derive(Debug, Default)]

@@ -34,6 +34,7 @@ mod statistics;
 mod submitter;
 mod traces;
 mod upkeep;
+mod upkeep_marks;
 mod vacuuming;
 mod watch_hub;
 mod watch_index;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::footing::Footing;
 use super::reporter::{End, Reporter};
 use super::signals::Signals;
+use super::upkeep_marks::UpkeepMarks;
 use super::workers::Workers;
 use super::{Error, Settings};
 use crate::domain::{Ending, StopReason};
@@ -33,6 +34,7 @@ pub struct Upkeep {
     poll_interval: Duration,
     found: watch::Sender<UpkeepLook>,
     footing: Footing,
+    marks: UpkeepMarks,
 }
 
 impl Upkeep {
@@ -53,6 +55,7 @@ impl Upkeep {
             poll_interval: settings.poll_interval,
             found: watch::Sender::default(),
             footing: Footing::new(settings.poll_interval),
+            marks: UpkeepMarks::new(),
         }
     }
 
@@ -78,13 +81,15 @@ impl Upkeep {
     /// Moves everything that is due; answers with how long until the next.
     pub async fn promote_once(&self) -> Result<Option<Duration>, Error> {
         loop {
-            let found = self.store.upkeep_look(self.cancel_grace).await?;
+            let since = self.marks.since(Instant::now());
+            let found = self.store.upkeep_look(self.cancel_grace, since).await?;
+            self.marks.looked(since, &found);
             self.footing.looked(Instant::now());
             self.found.send_replace(found);
             if found.wait != Some(Duration::ZERO) {
                 return Ok(found.wait);
             }
-            let moved = self.store.promote(BATCH).await?;
+            let moved = self.store.promote(BATCH, since).await?;
             self.signals.moved(&moved);
             if moved.is_empty() {
                 // Another replica is at it.
@@ -156,12 +161,13 @@ impl Upkeep {
 
     /// Ends attempts that ran too long, and waiting tasks whose time is over.
     async fn end_overdue(&self) -> Result<(), Error> {
-        let overdue = self.store.overdue_running(self.cancel_grace, BATCH).await?;
+        let since = self.marks.since(Instant::now());
+        let overdue = self.store.overdue_running(self.cancel_grace, BATCH, since).await?;
         let ends = overdue.iter().map(|over| {
             end(&over.lease, if over.is_cancelled { Ending::Cancelled } else { Ending::TimedOut })
         });
         self.end(ends.collect()).await?;
-        let waiting = self.store.end_overdue_waiting(BATCH).await?;
+        let waiting = self.store.end_overdue_waiting(BATCH, since).await?;
         self.signals.traces.ended_waiting(waiting.iter().map(|task| task.id));
         self.signals.moved(&waiting);
         Ok(())

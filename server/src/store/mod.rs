@@ -58,7 +58,7 @@ pub use statistics::{RolledUp, StatKey, StatQuery};
 pub use submit::{Keyed, KeyedAnswers, Leased, Row as SubmitRow};
 pub use tasks::{CancelRow, ListRows, TaskRow};
 pub use traces::EndedRow;
-pub use upkeep::{Overdue, UpkeepLook};
+pub use upkeep::{Overdue, Since, UpkeepLook};
 pub use watch::{Horizon, JournalRow, RevisionRow};
 
 use connections::Connections;

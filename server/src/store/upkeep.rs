@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
 use sqlx::query;
 use uuid::Uuid;
 
 use super::finish::{Ended, Lease, ended};
-use super::rows::{all, count, get, time};
+use super::rows::{all, count, get, maybe_time, time};
 use super::submit::milliseconds;
 use super::{Error, Store, statements as sql};
 use crate::domain::{AttemptRef, SessionId, TaskId, TaskState};
@@ -29,9 +31,29 @@ fn lease(row: &sqlx::postgres::PgRow) -> Result<Lease, super::rows::Corrupt> {
     })
 }
 
+/// From where on to look: what was due, or came to its end, before these times was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Since {
+    /// Due times of scheduled and retrying tasks.
+    pub due: Timestamp,
+    /// Deadlines of attempts and ends of waiting tasks.
+    pub ends: Timestamp,
+}
+
+impl Default for Since {
+    /// Everything.
+    fn default() -> Self {
+        Self { due: Timestamp::UNIX_EPOCH, ends: Timestamp::UNIX_EPOCH }
+    }
+}
+
 /// What there is to do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UpkeepLook {
+    /// What the database's clock said; `None`: nobody has looked yet.
+    pub at: Option<Timestamp>,
+    /// When the next scheduled or retrying task is due.
+    pub due: Option<Timestamp>,
     /// How long until the next scheduled or retrying task is due; `None`: there is none.
     pub wait: Option<Duration>,
     /// Whether a session, an attempt or a waiting task ran out of time.
@@ -40,8 +62,9 @@ pub struct UpkeepLook {
 
 impl Store {
     /// Moves up to `limit` due tasks to ready.
-    pub async fn promote(&self, limit: i64) -> Result<Vec<Ended>, Error> {
-        let statement = query(sql::UPKEEP_PROMOTE).bind(self.now()).bind(limit);
+    pub async fn promote(&self, limit: i64, since: Since) -> Result<Vec<Ended>, Error> {
+        let statement =
+            query(sql::UPKEEP_PROMOTE).bind(self.now()).bind(limit).bind(since.due.to_sqlx());
         all(&self.hot_rows(statement).await?, |row| {
             Ok(Ended {
                 id: TaskId(get(row, "id")?),
@@ -55,11 +78,21 @@ impl Store {
     }
 
     /// What there is to do, at the price of one statement where there is nothing.
-    pub async fn upkeep_look(&self, cancel_grace: Duration) -> Result<UpkeepLook, Error> {
-        let statement = query(sql::UPKEEP_LOOK).bind(self.now()).bind(milliseconds(cancel_grace));
+    pub async fn upkeep_look(
+        &self,
+        cancel_grace: Duration,
+        since: Since,
+    ) -> Result<UpkeepLook, Error> {
+        let statement = query(sql::UPKEEP_LOOK)
+            .bind(self.now())
+            .bind(milliseconds(cancel_grace))
+            .bind(since.due.to_sqlx())
+            .bind(since.ends.to_sqlx());
         let rows = all(&self.hot_rows(statement).await?, |row| {
             let wait: Option<i64> = get(row, "wait_ms")?;
             Ok(UpkeepLook {
+                at: Some(time(row, "looked_at")?),
+                due: maybe_time(row, "due_at")?,
                 wait: wait.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or_default())),
                 is_overdue: get(row, "is_overdue")?,
             })
@@ -89,11 +122,13 @@ impl Store {
         &self,
         cancel_grace: Duration,
         limit: i64,
+        since: Since,
     ) -> Result<Vec<Overdue>, Error> {
         let statement = query(sql::UPKEEP_OVERDUE_RUNNING)
             .bind(self.now())
             .bind(milliseconds(cancel_grace))
-            .bind(limit);
+            .bind(limit)
+            .bind(since.ends.to_sqlx());
         all(&self.hot_rows(statement).await?, |row| {
             Ok(Overdue { lease: lease(row)?, is_cancelled: get(row, "is_cancelled")? })
         })
@@ -106,8 +141,11 @@ impl Store {
     }
 
     /// Ends waiting tasks that ran out of time; answers with them.
-    pub async fn end_overdue_waiting(&self, limit: i64) -> Result<Vec<Ended>, Error> {
-        let statement = query(sql::UPKEEP_OVERDUE_WAITING).bind(self.now()).bind(limit);
+    pub async fn end_overdue_waiting(&self, limit: i64, since: Since) -> Result<Vec<Ended>, Error> {
+        let statement = query(sql::UPKEEP_OVERDUE_WAITING)
+            .bind(self.now())
+            .bind(limit)
+            .bind(since.ends.to_sqlx());
         all(&self.hot_rows(statement).await?, ended)
     }
 
