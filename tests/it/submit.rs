@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use bellringer_api::v1 as pb;
+use bellringer_server::clock::Clock as _;
 use sqlx::Row as _;
 use tokio::task::JoinSet;
 use tonic::Code;
@@ -324,4 +325,25 @@ async fn a_task_that_was_not_started_in_time_expires() {
         assert_eq!(task.state(), pb::TaskState::Expired);
         assert_eq!(task.error.unwrap().r#type, "EXPIRED");
     }
+}
+
+#[tokio::test]
+async fn however_many_are_not_started_in_time_all_of_them_expire_at_once() {
+    let test = TestServer::start().await;
+    let end = test.clock.now().as_second() + 60;
+    let end = prost_types::Timestamp { seconds: end, nanos: 0 };
+    let item = pb::SubmitBatchItem {
+        task: Some(pb::TaskSpec { expire_at: Some(end), ..task() }),
+        ..Default::default()
+    };
+    for _ in 0..3 {
+        let items = vec![item.clone(); 1_000];
+        let request = pb::SubmitBatchRequest { items, ..Default::default() };
+        test.tasks().submit_batch(request).await.unwrap();
+    }
+    test.clock.advance(Duration::from_secs(61));
+    test.replica.app.engine().upkeep.reap_once(false).await.unwrap();
+    let expired = "select count(*) from result where state = 8";
+    let expired = sqlx::query_scalar::<_, i64>(expired);
+    assert_eq!(expired.fetch_one(&mut test.database().await).await.unwrap(), 3_000);
 }

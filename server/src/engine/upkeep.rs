@@ -150,8 +150,7 @@ impl Upkeep {
             loop {
                 let orphans = self.store.orphans(BATCH).await?;
                 let ends = orphans.iter().map(|lease| end(lease, Ending::LeaseExpired));
-                self.end(ends.collect()).await?;
-                if orphans.len() < usize::try_from(BATCH).unwrap_or(usize::MAX) {
+                if self.end(ends.collect()).await? == 0 || !is_full(orphans.len()) {
                     break;
                 }
             }
@@ -162,22 +161,36 @@ impl Upkeep {
     /// Ends attempts that ran too long, and waiting tasks whose time is over.
     async fn end_overdue(&self) -> Result<(), Error> {
         let since = self.marks.since(Instant::now());
-        let overdue = self.store.overdue_running(self.cancel_grace, BATCH, since).await?;
-        let ends = overdue.iter().map(|over| {
-            end(&over.lease, if over.is_cancelled { Ending::Cancelled } else { Ending::TimedOut })
-        });
-        self.end(ends.collect()).await?;
-        let waiting = self.store.end_overdue_waiting(BATCH, since).await?;
-        self.signals.traces.ended_waiting(waiting.iter().map(|task| task.id));
-        self.signals.moved(&waiting);
-        Ok(())
+        loop {
+            let overdue = self.store.overdue_running(self.cancel_grace, BATCH, since).await?;
+            let ends = overdue.iter().map(|over| {
+                end(
+                    &over.lease,
+                    if over.is_cancelled { Ending::Cancelled } else { Ending::TimedOut },
+                )
+            });
+            let ended = self.end(ends.collect()).await?;
+            // None, although there were some: another replica is at them.
+            if ended == 0 || !is_full(overdue.len()) {
+                break;
+            }
+        }
+        loop {
+            let waiting = self.store.end_overdue_waiting(BATCH, since).await?;
+            self.signals.traces.ended_waiting(waiting.iter().map(|task| task.id));
+            self.signals.moved(&waiting);
+            if !is_full(waiting.len()) {
+                return Ok(());
+            }
+        }
     }
 
-    async fn end(&self, ends: Vec<End>) -> Result<(), Error> {
+    /// Answers with how many were held.
+    async fn end(&self, ends: Vec<End>) -> Result<usize, Error> {
         if ends.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
-        self.reporter.end(&ends).await?;
+        let ended = self.reporter.end(&ends).await?.len();
         for end in &ends {
             let reason = match end.ending {
                 Ending::TimedOut => StopReason::TimedOut,
@@ -185,8 +198,13 @@ impl Upkeep {
             };
             self.workers.tell_ended(&end.lease, reason);
         }
-        Ok(())
+        Ok(ended)
     }
+}
+
+/// Whether there may be more than a statement has taken.
+fn is_full(rows: usize) -> bool {
+    i64::try_from(rows).is_ok_and(|rows| rows >= BATCH)
 }
 
 fn end(lease: &Lease, ending: Ending) -> End {
