@@ -57,5 +57,6 @@ mod tls;
 mod tls_readme;
 mod tokens;
 mod traces;
+mod unary;
 mod wall;
 mod watch;

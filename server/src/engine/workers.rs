@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::dispatcher::Dispatcher;
@@ -24,6 +25,8 @@ use crate::store::{Lease, SessionRow, Store};
 
 /// How often sessions that were heard of are written down.
 const BEATS_EVERY: Duration = Duration::from_secs(1);
+/// How often a caller who waits for tasks counts as heard of.
+const HEARD_EVERY: Duration = Duration::from_secs(1);
 
 /// Answer to a worker's hello.
 #[derive(Debug, Clone)]
@@ -191,13 +194,15 @@ impl Workers {
     }
 
     /// Leases up to `most` tasks for a worker without a stream, and waits up to `wait` for the first.
-    /// With an earlier session its queues count, and `may_take` is asked about them.
+    /// With an earlier session its queues count, and `may_take` is asked about them. Of what was leased, `fits` is
+    /// asked whether it still fits into the answer; the rest is given back.
     pub async fn lease(
         self: &Arc<Self>,
         mut hello: Hello,
         may_take: impl FnOnce(&[QueueName]) -> Result<(), Error>,
         most: u32,
         wait: Duration,
+        mut fits: impl FnMut(&Assignment) -> bool,
         stop: &CancellationToken,
     ) -> Result<(SessionId, Vec<Assignment>), Error> {
         let namespace = self.registry.namespace(&hello.namespace).await?;
@@ -227,14 +232,34 @@ impl Workers {
         session.grant(most);
         self.dispatcher.join(&session, &self.signals);
         let (mut leased, mut ended) = (Vec::new(), None);
+        let begun = Instant::now();
+        let waiting = async {
+            loop {
+                // The caller waits: that is a sign of life, which the loop of the sessions writes down.
+                tokio::time::sleep(HEARD_EVERY).await;
+                session.heard();
+            }
+        };
         tokio::select! {
             out = session.outbox.next() => (leased, ended) = (out.assignments, out.ended),
             () = tokio::time::sleep(wait.max(SHORTEST_WAIT)) => {}
             () = stop.cancelled() => {}
+            () = waiting => {}
         }
         // Credit that a claim under way has taken may still turn into tasks: those are released.
         session.take_credit(u32::MAX);
         leased.extend(guard.leave().await);
+        // What is answered has a whole lease before it.
+        if begun.elapsed() > HEARD_EVERY
+            && let Ok(alive) = self.store.beat(&[id], self.lease_duration).await
+            && !alive.contains_key(&id)
+        {
+            self.dispatcher.release_unsent(&session, &leased, &self.signals).await;
+            return Err(Error::SessionLost);
+        }
+        let fitting = leased.iter().take_while(|task| fits(task)).count().max(1);
+        let rest = leased.split_off(fitting.min(leased.len()));
+        self.dispatcher.release_unsent(&session, &rest, &self.signals).await;
         match ended {
             // Nobody knows whether something was leased.
             Some(error) if leased.is_empty() => Err(error),

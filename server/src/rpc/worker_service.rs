@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bellringer_api::v1 as pb;
+use bellringer_api::v1::payload::Content;
 use bellringer_api::v1::work_request::Message;
 use bellringer_api::v1::work_response::Message as Answer;
 use bellringer_api::v1::worker_service_server::WorkerService;
 use futures_util::Stream;
+use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_stream::wrappers::ReceiverStream;
@@ -24,7 +26,8 @@ use super::stream_end::StreamEnd;
 use super::undecodable::unreadable;
 use super::{Context, STREAM_BUFFER};
 use crate::domain::{
-    AttemptRef, Checker, Ending, Namespace, QueueName, Report, SessionId, Violations, limits,
+    Assignment, AttemptRef, Checker, Ending, Namespace, QueueName, Report, SessionId, Violations,
+    limits,
 };
 use crate::engine::{Connection, Error, Outgoing, Session};
 
@@ -32,8 +35,10 @@ use crate::engine::{Connection, Error, Outgoing, Session};
 const HELLO: Duration = Duration::from_secs(10);
 /// Messages with reports that are being written at once, for one worker.
 const REPORTS_UNDER_WAY: usize = 64;
-/// Payload in one message to a worker, unless a single task has more.
+/// Tasks in one message to a worker, in bytes, unless a single one has more.
 const MESSAGE_BYTES: usize = 1 << 20;
+/// The same in the answer to `Lease`. Clients of gRPC take 4 MiB by default.
+const LEASE_BYTES: usize = 3 << 20;
 /// Longest wait of `Lease`, and most tasks.
 pub(super) const LEASE_WAIT: Duration = Duration::from_secs(60);
 
@@ -99,7 +104,12 @@ impl WorkerService for Work {
             return Err(Error::Draining.into());
         }
         let stopping = engine.stopping();
-        let leased = engine.workers.lease(hello, may_take, most, wait, stopping).await?;
+        let mut bytes = 0_usize;
+        let fits = |task: &Assignment| {
+            bytes = bytes.saturating_add(size(&convert::pb_assignment(task.clone())));
+            bytes <= LEASE_BYTES
+        };
+        let leased = engine.workers.lease(hello, may_take, most, wait, fits, stopping).await?;
         let (session, assignments) = leased;
         Ok(Response::new(pb::LeaseResponse {
             session_token: session.token(),
@@ -445,14 +455,15 @@ async fn send_all(sender: &Sender, out: Outgoing) -> Result<(), ()> {
     let mut assignments = Vec::new();
     let mut bytes = 0_usize;
     for task in out.assignments {
-        let size = task.payload.data.len().saturating_add(task.checkpoint.len());
+        let task = convert::pb_assignment(task);
+        let size = size(&task);
         if bytes.saturating_add(size) > MESSAGE_BYTES && !assignments.is_empty() {
             let full = std::mem::take(&mut assignments);
             send(sender, Answer::Assign(pb::Assign { assignments: full })).await?;
             bytes = 0;
         }
         bytes = bytes.saturating_add(size);
-        assignments.push(convert::pb_assignment(task));
+        assignments.push(task);
     }
     if !assignments.is_empty() {
         send(sender, Answer::Assign(pb::Assign { assignments })).await?;
@@ -461,6 +472,20 @@ async fn send_all(sender: &Sender, out: Outgoing) -> Result<(), ()> {
         send(sender, Answer::Drain(pb::Drain {})).await?;
     }
     Ok(())
+}
+
+/// Bytes of a task in a message: of JSON as many as there are, since it becomes many times its text, and of everything
+/// else no less.
+fn size(task: &pb::Assignment) -> usize {
+    /// Everything but what is counted, at its longest.
+    const OVERHEAD: usize = 2_048;
+    match task.payload.as_ref().and_then(|payload| payload.content.as_ref()) {
+        Some(Content::Json(_)) => task.encoded_len(),
+        Some(Content::Data(data)) if data.len() > OVERHEAD || !task.labels.is_empty() => {
+            task.encoded_len()
+        }
+        Some(Content::Data(_)) | None => task.checkpoint.len().saturating_add(OVERHEAD),
+    }
 }
 
 async fn send(sender: &Sender, message: Answer) -> Result<(), ()> {
