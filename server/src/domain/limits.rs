@@ -22,8 +22,9 @@ pub const LABEL_VALUE: usize = 255;
 pub const PRIORITY: u32 = 9;
 /// Priority of a task that names none.
 pub const DEFAULT_PRIORITY: u8 = 5;
-/// Deepest nesting of a JSON payload.
-pub const JSON_DEPTH: usize = 64;
+/// Deepest nesting of a JSON payload, in nested messages of its `google.protobuf.Value`. Decoders take 100, and around
+/// the payload there are five.
+pub const JSON_DEPTH: usize = 90;
 /// Longest error type, in bytes.
 pub const ERROR_TYPE: usize = 256;
 /// Longest error message; the rest is cut.

@@ -63,9 +63,18 @@ pub(crate) fn pb_payload(payload: Payload) -> Option<pb::Payload> {
     })
 }
 
+/// Messages that a level of JSON is in an encoded `Value`: `ListValue` and `Value`; `Struct`, an entry and `Value`.
+const OF_ARRAY: usize = 2;
+const OF_OBJECT: usize = 3;
+
+/// Reads JSON that lies so many messages deep.
 fn json(value: Value, depth: usize) -> Result<serde_json::Value, String> {
     if depth > limits::JSON_DEPTH {
-        return Err(format!("json: must be nested up to {} deep", limits::JSON_DEPTH));
+        return Err(format!(
+            "json: must be nested up to {} objects or {} arrays deep",
+            limits::JSON_DEPTH / OF_OBJECT,
+            limits::JSON_DEPTH / OF_ARRAY,
+        ));
     }
     Ok(match value.kind {
         None => return Err("json: every value must be set; null is a value too".to_owned()),
@@ -76,13 +85,13 @@ fn json(value: Value, depth: usize) -> Result<serde_json::Value, String> {
         Some(Kind::ListValue(list)) => list
             .values
             .into_iter()
-            .map(|value| json(value, depth.saturating_add(1)))
+            .map(|value| json(value, depth.saturating_add(OF_ARRAY)))
             .collect::<Result<Vec<_>, _>>()?
             .into(),
         Some(Kind::StructValue(object)) => object
             .fields
             .into_iter()
-            .map(|(key, value)| Ok((key, json(value, depth.saturating_add(1))?)))
+            .map(|(key, value)| Ok((key, json(value, depth.saturating_add(OF_OBJECT))?)))
             .collect::<Result<Map<_, _>, String>>()?
             .into(),
     })
@@ -119,6 +128,8 @@ fn value(json: serde_json::Value) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
+
     use super::*;
 
     fn given(json: serde_json::Value) -> pb::Payload {
@@ -145,11 +156,28 @@ mod tests {
             content_type: String::new(),
         };
         assert!(payload(Some(unset), 1000).is_err());
-        let mut deep = serde_json::json!(1);
-        for _ in 0..70 {
-            deep = serde_json::json!([deep]);
+    }
+
+    #[test]
+    fn what_is_taken_in_is_not_nested_deeper_than_every_message_with_it_can_be_read() {
+        let nested = |levels: usize, around: fn(serde_json::Value) -> serde_json::Value| {
+            (0..levels).fold(serde_json::json!(1), |json, _| around(json))
+        };
+        let array = |json| serde_json::json!([json]);
+        let object = |json| serde_json::json!({ "a": json });
+        for (deepest, around) in [(45, array as fn(_) -> _), (30, object)] {
+            let stored = payload(Some(given(nested(deepest, around))), 1000).unwrap();
+            let task = pb::Task {
+                spec: Some(pb::TaskSpec { payload: pb_payload(stored), ..Default::default() }),
+                ..Default::default()
+            };
+            // The deepest of all: pages of tasks.
+            let page = pb::ListTasksResponse { tasks: vec![task], ..Default::default() };
+            let read = pb::ListTasksResponse::decode(page.encode_to_vec().as_slice());
+            assert_eq!(read.unwrap(), page);
+            let refused = payload(Some(given(nested(deepest + 1, around))), 1000).unwrap_err();
+            assert!(refused.contains("30 objects or 45 arrays"), "{refused}");
         }
-        assert!(payload(Some(given(deep)), 1000).unwrap_err().contains("deep"));
     }
 
     #[test]

@@ -31,7 +31,8 @@ export type Payload = Message<"bellringer.v1.Payload"> & {
   content: {
     /**
      * Any JSON value. Numbers are doubles, so whole numbers are exact up to 2^53; NaN and infinity
-     * are refused. Nesting limit: 64.
+     * are refused. Nesting limit: 30 objects or 45 arrays, which is what a message of 100 nested ones, the usual limit of
+     * Protocol Buffers, has room for (an object is three of them, an array two).
      *
      * @generated from field: google.protobuf.Value json = 1;
      */

@@ -93,7 +93,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Any JSON value. Numbers are doubles, so whole numbers are exact up to 2^53; NaN and infinity
-   * are refused. Nesting limit: 64.
+   * are refused. Nesting limit: 30 objects or 45 arrays, which is what a message of 100 nested ones, the usual limit of
+   * Protocol Buffers, has room for (an object is three of them, an array two).
    * </pre>
    *
    * <code>.google.protobuf.Value json = 1;</code>
@@ -106,7 +107,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Any JSON value. Numbers are doubles, so whole numbers are exact up to 2^53; NaN and infinity
-   * are refused. Nesting limit: 64.
+   * are refused. Nesting limit: 30 objects or 45 arrays, which is what a message of 100 nested ones, the usual limit of
+   * Protocol Buffers, has room for (an object is three of them, an array two).
    * </pre>
    *
    * <code>.google.protobuf.Value json = 1;</code>
@@ -122,7 +124,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Any JSON value. Numbers are doubles, so whole numbers are exact up to 2^53; NaN and infinity
-   * are refused. Nesting limit: 64.
+   * are refused. Nesting limit: 30 objects or 45 arrays, which is what a message of 100 nested ones, the usual limit of
+   * Protocol Buffers, has room for (an object is three of them, an array two).
    * </pre>
    *
    * <code>.google.protobuf.Value json = 1;</code>
@@ -647,7 +650,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Any JSON value. Numbers are doubles, so whole numbers are exact up to 2^53; NaN and infinity
-     * are refused. Nesting limit: 64.
+     * are refused. Nesting limit: 30 objects or 45 arrays, which is what a message of 100 nested ones, the usual limit of
+     * Protocol Buffers, has room for (an object is three of them, an array two).
      * </pre>
      *
      * <code>.google.protobuf.Value json = 1;</code>
@@ -660,7 +664,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Any JSON value. Numbers are doubles, so whole numbers are exact up to 2^53; NaN and infinity
-     * are refused. Nesting limit: 64.
+     * are refused. Nesting limit: 30 objects or 45 arrays, which is what a message of 100 nested ones, the usual limit of
+     * Protocol Buffers, has room for (an object is three of them, an array two).
      * </pre>
      *
      * <code>.google.protobuf.Value json = 1;</code>
@@ -683,7 +688,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Any JSON value. Numbers are doubles, so whole numbers are exact up to 2^53; NaN and infinity
-     * are refused. Nesting limit: 64.
+     * are refused. Nesting limit: 30 objects or 45 arrays, which is what a message of 100 nested ones, the usual limit of
+     * Protocol Buffers, has room for (an object is three of them, an array two).
      * </pre>
      *
      * <code>.google.protobuf.Value json = 1;</code>
@@ -704,7 +710,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Any JSON value. Numbers are doubles, so whole numbers are exact up to 2^53; NaN and infinity
-     * are refused. Nesting limit: 64.
+     * are refused. Nesting limit: 30 objects or 45 arrays, which is what a message of 100 nested ones, the usual limit of
+     * Protocol Buffers, has room for (an object is three of them, an array two).
      * </pre>
      *
      * <code>.google.protobuf.Value json = 1;</code>
@@ -723,7 +730,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Any JSON value. Numbers are doubles, so whole numbers are exact up to 2^53; NaN and infinity
-     * are refused. Nesting limit: 64.
+     * are refused. Nesting limit: 30 objects or 45 arrays, which is what a message of 100 nested ones, the usual limit of
+     * Protocol Buffers, has room for (an object is three of them, an array two).
      * </pre>
      *
      * <code>.google.protobuf.Value json = 1;</code>
@@ -751,7 +759,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Any JSON value. Numbers are doubles, so whole numbers are exact up to 2^53; NaN and infinity
-     * are refused. Nesting limit: 64.
+     * are refused. Nesting limit: 30 objects or 45 arrays, which is what a message of 100 nested ones, the usual limit of
+     * Protocol Buffers, has room for (an object is three of them, an array two).
      * </pre>
      *
      * <code>.google.protobuf.Value json = 1;</code>
@@ -775,7 +784,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Any JSON value. Numbers are doubles, so whole numbers are exact up to 2^53; NaN and infinity
-     * are refused. Nesting limit: 64.
+     * are refused. Nesting limit: 30 objects or 45 arrays, which is what a message of 100 nested ones, the usual limit of
+     * Protocol Buffers, has room for (an object is three of them, an array two).
      * </pre>
      *
      * <code>.google.protobuf.Value json = 1;</code>
@@ -786,7 +796,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Any JSON value. Numbers are doubles, so whole numbers are exact up to 2^53; NaN and infinity
-     * are refused. Nesting limit: 64.
+     * are refused. Nesting limit: 30 objects or 45 arrays, which is what a message of 100 nested ones, the usual limit of
+     * Protocol Buffers, has room for (an object is three of them, an array two).
      * </pre>
      *
      * <code>.google.protobuf.Value json = 1;</code>
@@ -805,7 +816,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Any JSON value. Numbers are doubles, so whole numbers are exact up to 2^53; NaN and infinity
-     * are refused. Nesting limit: 64.
+     * are refused. Nesting limit: 30 objects or 45 arrays, which is what a message of 100 nested ones, the usual limit of
+     * Protocol Buffers, has room for (an object is three of them, an array two).
      * </pre>
      *
      * <code>.google.protobuf.Value json = 1;</code>

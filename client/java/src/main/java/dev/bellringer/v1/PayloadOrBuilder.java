@@ -11,7 +11,8 @@ public interface PayloadOrBuilder extends
   /**
    * <pre>
    * Any JSON value. Numbers are doubles, so whole numbers are exact up to 2^53; NaN and infinity
-   * are refused. Nesting limit: 64.
+   * are refused. Nesting limit: 30 objects or 45 arrays, which is what a message of 100 nested ones, the usual limit of
+   * Protocol Buffers, has room for (an object is three of them, an array two).
    * </pre>
    *
    * <code>.google.protobuf.Value json = 1;</code>
@@ -21,7 +22,8 @@ public interface PayloadOrBuilder extends
   /**
    * <pre>
    * Any JSON value. Numbers are doubles, so whole numbers are exact up to 2^53; NaN and infinity
-   * are refused. Nesting limit: 64.
+   * are refused. Nesting limit: 30 objects or 45 arrays, which is what a message of 100 nested ones, the usual limit of
+   * Protocol Buffers, has room for (an object is three of them, an array two).
    * </pre>
    *
    * <code>.google.protobuf.Value json = 1;</code>
@@ -31,7 +33,8 @@ public interface PayloadOrBuilder extends
   /**
    * <pre>
    * Any JSON value. Numbers are doubles, so whole numbers are exact up to 2^53; NaN and infinity
-   * are refused. Nesting limit: 64.
+   * are refused. Nesting limit: 30 objects or 45 arrays, which is what a message of 100 nested ones, the usual limit of
+   * Protocol Buffers, has room for (an object is three of them, an array two).
    * </pre>
    *
    * <code>.google.protobuf.Value json = 1;</code>
