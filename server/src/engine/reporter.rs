@@ -1,6 +1,6 @@
 //! Ends of attempts: concurrent reports share one statement and one commit.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::outbox::Ack;
@@ -91,7 +91,7 @@ impl Writer {
     async fn write(&self, items: Vec<Vec<End>>) -> Vec<Vec<Ack>> {
         let lengths: Vec<usize> = items.iter().map(Vec::len).collect();
         let ends: Vec<End> = items.into_iter().flatten().collect();
-        let mut results = self.write_all(&ends).await.into_iter();
+        let mut results = self.write_in_turn(&ends).await.into_iter();
         let mut attempts = ends.iter().map(|end| end.lease.attempt);
         lengths
             .into_iter()
@@ -104,6 +104,21 @@ impl Writer {
                     .collect()
             })
             .collect()
+    }
+
+    /// What is said of one attempt by different sessions is written one after the other: statements answer by attempt,
+    /// and one who does not hold it must not stand in for the one who does.
+    async fn write_in_turn(&self, ends: &[End]) -> Vec<Result<(), Error>> {
+        let Some(turns) = turns(ends) else { return self.write_all(ends).await };
+        let mut results = vec![Err(Error::OutcomeUnknown); ends.len()];
+        for turn in 0..=turns.iter().copied().max().unwrap_or_default() {
+            let at = || turns.iter().enumerate().filter(|(_, of)| **of == turn).map(|(n, _)| n);
+            let now: Vec<End> = at().map(|n| ends[n].clone()).collect();
+            for (n, result) in at().zip(self.write_all(&now).await) {
+                results[n] = result;
+            }
+        }
+        results
     }
 
     async fn write_all(&self, ends: &[End]) -> Vec<Result<(), Error>> {
@@ -274,6 +289,27 @@ fn same(error: &TaskError) -> (&str, &str) {
     (&error.kind, &error.message)
 }
 
+/// Whose turn each is, where an attempt is ended by several sessions; `None`: nowhere.
+fn turns(ends: &[End]) -> Option<Vec<usize>> {
+    let mut holders = HashMap::with_capacity(ends.len());
+    let is_held_twice = ends.iter().any(|end| {
+        let other = holders.insert(end.lease.attempt, end.lease);
+        other.is_some_and(|other| other != end.lease)
+    });
+    is_held_twice.then(|| {
+        let mut holders: HashMap<AttemptRef, Vec<Lease>> = HashMap::new();
+        ends.iter()
+            .map(|end| {
+                let of = holders.entry(end.lease.attempt).or_default();
+                of.iter().position(|other| *other == end.lease).unwrap_or_else(|| {
+                    of.push(end.lease);
+                    of.len() - 1
+                })
+            })
+            .collect()
+    })
+}
+
 /// Of sessions that come in runs, each once.
 fn distinct(sessions: impl Iterator<Item = SessionId>) -> impl Iterator<Item = SessionId> {
     let mut seen = Vec::new();
@@ -309,4 +345,25 @@ fn weigh(ends: &Vec<End>) -> Weight {
 /// The fence of an attempt that a session holds.
 pub(super) fn lease(attempt: AttemptRef, namespace: i32, session: SessionId) -> Lease {
     Lease { attempt, namespace, session }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::TaskId;
+
+    #[test]
+    fn who_holds_an_attempt_and_who_does_not_take_turns() {
+        let end = |session: u128, task: u128| End {
+            lease: lease(
+                AttemptRef { task: TaskId(uuid::Uuid::from_u128(task)), attempt: 1 },
+                1,
+                SessionId(uuid::Uuid::from_u128(session)),
+            ),
+            ending: Ending::Released,
+        };
+        assert_eq!(turns(&[end(1, 1), end(1, 2), end(2, 3), end(1, 1)]), None);
+        let mixed = [end(1, 1), end(2, 1), end(2, 2), end(1, 1), end(3, 1), end(2, 1)];
+        assert_eq!(turns(&mixed), Some(vec![0, 1, 0, 0, 2, 1]));
+    }
 }
