@@ -192,8 +192,7 @@ impl Writer {
             return Ok(Vec::new());
         }
         let ids: Vec<_> = ends.iter().map(|end| end.lease.attempt.task).collect();
-        let tried = self.store.tried(&ids).await?;
-        let now = self.store.clock().now();
+        let (now, tried) = self.store.tried(&ids).await?;
         let mut seen = HashSet::new();
         let settlements: Vec<Settlement> = ends
             .iter()

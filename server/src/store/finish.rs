@@ -167,8 +167,8 @@ impl Store {
         Ok((done, claimed))
     }
 
-    /// Ends attempts with their verdicts; answers with those that were held. `now`: what this replica's clock said
-    /// when due times were reckoned. They are as far ahead by the database's clock.
+    /// Ends attempts with their verdicts; answers with those that were held. `now`: what the clock said by which due
+    /// times were reckoned. They are as far ahead by the database's clock when this is written.
     pub async fn settle(
         &self,
         settlements: &[Settlement],
@@ -238,10 +238,17 @@ impl Store {
         all(&self.hot_rows(statement).await?, settled)
     }
 
-    /// What a verdict on these attempts depends on. Attempts that are not running are left out.
-    pub async fn tried(&self, ids: &[TaskId]) -> Result<HashMap<AttemptRef, Tried>, Error> {
-        let statement = query(sql::TASKS_TRIED).bind(ids.iter().map(|id| id.0).collect::<Vec<_>>());
-        let found = all(&self.hot_rows(statement).await?, |row| {
+    /// What a verdict on these attempts depends on, and what the database's clock says. Attempts that are not
+    /// running are left out.
+    pub async fn tried(
+        &self,
+        ids: &[TaskId],
+    ) -> Result<(Timestamp, HashMap<AttemptRef, Tried>), Error> {
+        let ids = ids.iter().map(|id| id.0).collect::<Vec<_>>();
+        let statement = query(sql::TASKS_TRIED).bind(ids).bind(self.now());
+        let rows = self.hot_rows(statement).await?;
+        let now = all(&rows, |row| rows::time(row, "at"))?.first().copied();
+        let found = all(&rows, |row| {
             let attempt =
                 AttemptRef { task: TaskId(get(row, "id")?), attempt: count(row, "attempt")? };
             let tried = Tried {
@@ -252,7 +259,7 @@ impl Store {
             };
             Ok((attempt, tried))
         })?;
-        Ok(found.into_iter().collect())
+        Ok((now.unwrap_or_else(|| self.clock().now()), found.into_iter().collect()))
     }
 
     /// How attempts that are no longer held have ended.
