@@ -37,6 +37,8 @@ pub(super) struct Load {
     /// Random, so that nothing on the way can make it smaller. The first eight bytes are zero.
     payload: Vec<u8>,
     connections: Vec<TaskServiceClient<Connection>>,
+    /// Zero: tasks are due when they are submitted.
+    pub(super) delay: Duration,
     /// Tasks whose submission was begun by `pace`.
     pub(super) offered: AtomicU64,
 }
@@ -47,7 +49,8 @@ impl Load {
         let mut bytes = vec![0; usize::try_from(payload).unwrap_or(8)];
         rand::rng().fill_bytes(&mut bytes[8..]);
         let connections = channels.into_iter().map(TaskServiceClient::new).collect();
-        Self { app, queue, batch, payload: bytes, connections, offered: AtomicU64::new(0) }
+        let (delay, offered) = (Duration::ZERO, AtomicU64::new(0));
+        Self { app, queue, batch, payload: bytes, connections, delay, offered }
     }
 
     /// The connections in turn, for ever.
@@ -66,6 +69,7 @@ impl Load {
                 content: Some(Content::Data(Bytes::from(data))),
                 content_type: String::new(),
             }),
+            delay: (!self.delay.is_zero()).then(|| self.delay.try_into().unwrap_or_default()),
             ..Default::default()
         };
         pb::SubmitBatchItem { task: Some(task), idempotency_key: String::new() }

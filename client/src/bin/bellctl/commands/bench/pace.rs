@@ -81,7 +81,7 @@ pub(super) async fn offer(load: &Load, pace: Pace) -> Result<Offered, Failure> {
     let mut offered = Offered::default();
     let mut clients = load.clients();
     while let Some(due) = dues.recv().await {
-        let due_at = wall + i128::try_from(due.as_nanos()).unwrap_or_default();
+        let due_at = wall + i128::try_from((due + load.delay).as_nanos()).unwrap_or_default();
         let due_at = i64::try_from(due_at).unwrap_or_default();
         let Some(mut client) = clients.next() else { break };
         while Instant::now() < begun + due {

@@ -1,15 +1,17 @@
 //! The limit: the narrowest schema that keeps a life cycle durable and its result readable, driven in
-//! batches over one connection that submits and one that leases and completes.
+//! batches over some connections that submit and as many that lease and complete.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use rand::Rng as _;
 use sqlx::{PgConnection, Row, raw_sql};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::database::{Database, failed};
-use super::numbers::Spread;
+use super::numbers::{Spread, shares};
 use crate::failure::Failure;
 
 const SCHEMA: &str = "
@@ -60,41 +62,46 @@ select d.id, 2, d.attempt, u.r from unnest($1::uuid[], $2::bytea[]) u (id, r) jo
 
 const DROP: &str = "drop schema if exists bellringer_bench cascade";
 
-/// A schema of its own in the server's database, and the two connections.
+/// A schema of its own in the server's database, and the connections.
 pub(super) struct RawSql {
-    submitter: PgConnection,
-    worker: PgConnection,
+    submitters: Vec<PgConnection>,
+    workers: Vec<PgConnection>,
     batch: u32,
     payload: Vec<u8>,
 }
 
 impl RawSql {
-    /// Makes the schema; it is to be dropped with [`clean_up`].
+    /// Makes the schema, and `each` connections of both kinds; it is to be dropped with [`clean_up`].
     ///
     /// # Errors
     /// The database cannot be reached, or does not let us.
     pub(super) async fn open(
         database: &Database,
+        each: u32,
         batch: u32,
         payload: u32,
     ) -> Result<Self, Failure> {
-        let mut submitter = database.connect().await?;
-        raw_sql(SCHEMA).execute(&mut submitter).await.map_err(failed)?;
-        raw_sql(SETTINGS).execute(&mut submitter).await.map_err(failed)?;
-        let mut worker = database.connect().await?;
-        raw_sql(SETTINGS).execute(&mut worker).await.map_err(failed)?;
+        raw_sql(SCHEMA).execute(&mut database.connect().await?).await.map_err(failed)?;
+        let (mut submitters, mut workers) = (Vec::new(), Vec::new());
+        for _ in 0..each {
+            for connections in [&mut submitters, &mut workers] {
+                let mut connection = database.connect().await?;
+                raw_sql(SETTINGS).execute(&mut connection).await.map_err(failed)?;
+                connections.push(connection);
+            }
+        }
         let mut bytes = vec![0; usize::try_from(payload).unwrap_or_default()];
         rand::rng().fill_bytes(&mut bytes);
-        Ok(Self { submitter, worker, batch, payload: bytes })
+        Ok(Self { submitters, workers, batch, payload: bytes })
     }
 
-    /// Submits while the worker leases and completes.
+    /// Submits while the workers lease and complete.
     ///
     /// # Errors
     /// Of the database.
     pub(super) async fn life_cycles(&mut self, tasks: u32) -> Result<(), Failure> {
-        let submitting = submit(&mut self.submitter, tasks, self.batch, &self.payload);
-        let draining = drain(&mut self.worker, tasks, self.batch);
+        let submitting = submit_all(&mut self.submitters, tasks, self.batch, &self.payload);
+        let draining = drain_all(&mut self.workers, tasks, self.batch);
         tokio::try_join!(submitting, draining)?;
         Ok(())
     }
@@ -104,7 +111,7 @@ impl RawSql {
     /// # Errors
     /// Of the database.
     pub(super) async fn preload(&mut self, tasks: u32) -> Result<(), Failure> {
-        submit(&mut self.submitter, tasks, self.batch, &self.payload).await
+        submit_all(&mut self.submitters, tasks, self.batch, &self.payload).await
     }
 
     /// How long one durable insert of one task takes, one after the other with a pause before each.
@@ -122,7 +129,7 @@ impl RawSql {
                 sleep(pause).await;
             }
             let begun = Instant::now();
-            submit(&mut self.submitter, 1, 1, &self.payload).await?;
+            submit_all(&mut self.submitters, 1, 1, &self.payload).await?;
             micros.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
         }
         Ok(Spread::of(micros))
@@ -133,7 +140,7 @@ impl RawSql {
     /// # Errors
     /// Of the database.
     pub(super) async fn drain(&mut self, tasks: u32) -> Result<(), Failure> {
-        drain(&mut self.worker, tasks, self.batch).await
+        drain_all(&mut self.workers, tasks, self.batch).await
     }
 }
 
@@ -144,6 +151,29 @@ impl RawSql {
 pub(super) async fn clean_up(database: &Database) -> Result<(), Failure> {
     let mut connection = database.connect().await?;
     raw_sql(DROP).execute(&mut connection).await.map_err(failed)?;
+    Ok(())
+}
+
+async fn submit_all(
+    connections: &mut [PgConnection],
+    tasks: u32,
+    batch: u32,
+    payload: &[u8],
+) -> Result<(), Failure> {
+    let count = u32::try_from(connections.len()).unwrap_or(1);
+    let each = connections.iter_mut().zip(shares(tasks, count));
+    try_join_all(each.map(|(connection, share)| submit(connection, share, batch, payload))).await?;
+    Ok(())
+}
+
+/// Until `tasks` are complete in all.
+async fn drain_all(
+    connections: &mut [PgConnection],
+    tasks: u32,
+    batch: u32,
+) -> Result<(), Failure> {
+    let left = AtomicU32::new(tasks);
+    try_join_all(connections.iter_mut().map(|connection| drain(connection, &left, batch))).await?;
     Ok(())
 }
 
@@ -165,18 +195,17 @@ async fn submit(
     Ok(())
 }
 
-async fn drain(connection: &mut PgConnection, tasks: u32, batch: u32) -> Result<(), Failure> {
+async fn drain(connection: &mut PgConnection, left: &AtomicU32, batch: u32) -> Result<(), Failure> {
     let limit = i32::try_from(batch).unwrap_or(i32::MAX);
     let result = [7_u8; 32];
-    let mut left = usize::try_from(tasks).unwrap_or(usize::MAX);
-    while left > 0 {
+    while left.load(Ordering::Relaxed) > 0 {
         let leased =
             sqlx::query(LEASE).bind(limit).fetch_all(&mut *connection).await.map_err(failed)?;
         if leased.is_empty() {
             sleep(Duration::from_millis(1)).await;
             continue;
         }
-        left = left.saturating_sub(leased.len());
+        let count = u32::try_from(leased.len()).unwrap_or(u32::MAX);
         let ids = leased
             .iter()
             .map(|row| row.try_get::<Uuid, _>("id"))
@@ -185,6 +214,7 @@ async fn drain(connection: &mut PgConnection, tasks: u32, batch: u32) -> Result<
         let results: Vec<&[u8]> = ids.iter().map(|_| result.as_slice()).collect();
         let done = sqlx::query(COMPLETE).bind(ids).bind(results);
         done.execute(&mut *connection).await.map_err(failed)?;
+        left.fetch_sub(count, Ordering::Relaxed);
     }
     Ok(())
 }

@@ -57,7 +57,7 @@ pub(super) async fn measure(stand: &Stand<'_>, report: &mut Report) -> Result<()
 /// What one durable insert takes, in milliseconds, with a pause before each.
 async fn raw(stand: &Stand<'_>, count: u32, pause: Duration) -> Result<Option<f64>, Failure> {
     let Ok(database) = stand.database() else { return Ok(None) };
-    let mut raw = RawSql::open(database, 1, stand.options.payload).await?;
+    let mut raw = RawSql::open(database, 1, 1, stand.options.payload).await?;
     let spread = within(raw.round_trips(count, pause)).await?;
     raw_sql::clean_up(database).await?;
     Ok(spread.p50)
