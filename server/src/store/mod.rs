@@ -98,6 +98,19 @@ pub struct Store {
 
 type Statement<'q> = Query<'q, Postgres, PgArguments>;
 
+/// What the planner is told on every connection.
+pub const PLANNER: [(&str, &str); 3] =
+    [("jit", "off"), ("enable_mergejoin", "off"), ("enable_seqscan", "off")];
+/// And where tasks are moved: a queue's tables are empty when statistics are taken, so plans must not depend on them.
+pub const PLANNER_HOT: [(&str, &str); 4] = [
+    ("enable_nestloop", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_memoize", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+];
+/// And for reading, which goes by id and keyset: index look-ups from the inside out.
+pub const PLANNER_READ: [(&str, &str); 1] = [("enable_hashjoin", "off")];
+
 impl Store {
     /// Connects to a migrated database.
     ///
@@ -116,24 +129,15 @@ impl Store {
             ("statement_timeout", format!("{}ms", settings.statement_timeout.as_millis())),
             ("idle_in_transaction_session_timeout", "5s".to_owned()),
             ("timezone", "UTC".to_owned()),
-            ("jit", "off".to_owned()),
-            ("enable_mergejoin", "off".to_owned()),
-            ("enable_seqscan", "off".to_owned()),
         ]);
-        // A queue's tables are empty when statistics are taken, so plans must not depend on them.
-        let hot = options.clone().options([
-            ("enable_nestloop", "off"),
-            ("enable_bitmapscan", "off"),
-            ("enable_memoize", "off"),
-            ("plan_cache_mode", "force_generic_plan"),
-        ]);
+        let options = options.options(PLANNER);
+        let hot = options.clone().options(PLANNER_HOT);
         pooler::refuse(&hot).await?;
         let footing = wall::look(&hot).await?;
         if let Some(what) = &footing.lacking {
             tracing::warn!(what, "namespaces are kept apart by the statements alone");
         }
-        // Reading goes by id and keyset: index look-ups from the inside out.
-        let read = options.options([("enable_hashjoin", "off")]);
+        let read = options.options(PLANNER_READ);
         Ok(Self {
             hot: Connections::new(
                 hot,
