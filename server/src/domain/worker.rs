@@ -61,6 +61,13 @@ pub struct Assignment {
     pub checkpoint: Bytes,
 }
 
+impl Assignment {
+    /// Bytes of data that come with it.
+    pub fn bytes(&self) -> usize {
+        self.payload.data.len().saturating_add(self.checkpoint.len())
+    }
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {

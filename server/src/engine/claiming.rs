@@ -12,9 +12,6 @@ use super::signals::Signals;
 use crate::domain::{Assignment, AttemptRef, SessionId, TaskId, TaskState, revision};
 use crate::store::{self, Claim, Claimed, Slot};
 
-/// Most tasks in one claim.
-const LARGEST_CLAIM: usize = 500;
-
 /// Places that are reserved, and where to look for tasks. Broken off if it is dropped.
 #[derive(Debug)]
 pub(super) struct Claiming {
@@ -61,7 +58,7 @@ impl Dispatcher {
         if lanes.is_empty() {
             return None;
         }
-        let how = pool.begin_look(LARGEST_CLAIM, self.fair_share)?;
+        let how = pool.begin_look(pool.largest_claim(), self.fair_share)?;
         let places = pool.reserve(how.most);
         if places.is_empty() {
             pool.abandon_look();
@@ -128,6 +125,8 @@ impl Dispatcher {
         self.marks.raise(&claiming.look, &claimed);
         signals.meter.claimed(&claimed);
         let taken = claimed.len();
+        let bytes = claimed.iter().map(|task| task.payload.data.len() + task.checkpoint.len());
+        claiming.pool.weighed(taken, bytes.sum());
         let changed: Vec<(TaskId, i32, i64)> = claimed
             .iter()
             .map(|c| (c.id, c.lane, revision(c.attempt, TaskState::Running, false, 0)))

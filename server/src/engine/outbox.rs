@@ -1,5 +1,6 @@
-//! What waits to be sent to one worker. Bounded by the credit that the worker granted, and by waiting before more
-//! reports are heard while many answers have not been read; a slow worker slows nobody else.
+//! What waits to be sent to one worker. Bounded by the credit that the worker granted, by leasing it nothing more while
+//! many bytes wait, and by waiting before more reports are heard while many answers have not been read; a slow worker
+//! slows nobody else.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -12,6 +13,9 @@ use crate::domain::{Assignment, AttemptRef, Stop, limits};
 /// Answers that may wait before no more reports are heard: as many as the tasks that a worker can hold by its credit,
 /// so that one that reports all of them before it reads is heard.
 const MOST_ANSWERS: usize = limits::CREDIT as usize + limits::BATCH;
+
+/// Bytes of tasks that may wait before nothing more is leased to the worker.
+const MOST_BYTES: usize = 16 << 20;
 
 /// What became of one report.
 #[derive(Debug, Clone)]
@@ -31,6 +35,8 @@ pub struct Outgoing {
     pub stops: Vec<Stop>,
     /// Tasks to run.
     pub assignments: Vec<Assignment>,
+    /// What they have of data.
+    bytes: usize,
     /// Whether the server stops.
     pub drain: bool,
     /// The session has ended for this reason; nothing follows.
@@ -44,6 +50,11 @@ impl Outgoing {
             && self.assignments.is_empty()
             && !self.drain
             && self.ended.is_none()
+    }
+
+    /// Whether nothing more was leased to the worker while this waited.
+    pub fn was_full(&self) -> bool {
+        self.bytes >= MOST_BYTES
     }
 }
 
@@ -70,10 +81,16 @@ impl Outbox {
         if self.is_closed.load(Ordering::Relaxed) {
             return assignments;
         }
+        waiting.bytes += assignments.iter().map(Assignment::bytes).sum::<usize>();
         waiting.assignments.extend(assignments);
         drop(waiting);
         self.arrived.notify_one();
         Vec::new()
+    }
+
+    /// Whether so much waits that nothing more should come.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).was_full()
     }
 
     /// The reader is gone: answers with the tasks that it has not read.

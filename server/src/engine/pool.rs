@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::Notify;
@@ -69,6 +69,12 @@ pub(super) enum Ready {
 /// Most tasks that may become ready at once because others were leased.
 const MOST_ALLOWED: usize = 2_000;
 
+/// Most tasks in one claim, and most of the first one, when nobody knows yet how large they are.
+const LARGEST_CLAIM: usize = 500;
+const FIRST_CLAIM: usize = 64;
+/// Bytes of tasks that a claim should have at most, if the next ones are as large as the last ones.
+const CLAIM_BYTES: usize = 16 << 20;
+
 /// How to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct How {
@@ -108,6 +114,8 @@ pub(super) struct Pool {
     lanes: RwLock<(Vec<Arc<Lane>>, HashSet<i32>)>,
     turn: AtomicU64,
     ready: AtomicU8,
+    /// Bytes of a task of the last claim; 0: there was none.
+    typical: AtomicUsize,
     turns: Mutex<Turns>,
 }
 
@@ -121,6 +129,7 @@ impl Pool {
             sessions: Mutex::default(),
             lanes: RwLock::default(),
             turn: AtomicU64::new(0),
+            typical: AtomicUsize::new(0),
             ready: AtomicU8::new(Ready::Perhaps as u8),
             turns: Mutex::new(Turns {
                 is_looking: false,
@@ -137,6 +146,21 @@ impl Pool {
     pub(super) fn look(&self) {
         self.ready.store(Ready::Perhaps as u8, Ordering::SeqCst);
         self.wake.notify_one();
+    }
+
+    /// Most tasks of one claim: a claim of large ones is not to fill the memory.
+    pub(super) fn largest_claim(&self) -> usize {
+        match self.typical.load(Ordering::Relaxed) {
+            0 => FIRST_CLAIM,
+            bytes => (CLAIM_BYTES / bytes).clamp(1, LARGEST_CLAIM),
+        }
+    }
+
+    /// So many tasks came, with so many bytes.
+    pub(super) fn weighed(&self, tasks: usize, bytes: usize) {
+        if let Some(typical) = bytes.checked_div(tasks) {
+            self.typical.store(typical.max(1), Ordering::Relaxed);
+        }
     }
 
     /// Begins a look, unless one is under way. What becomes ready from now on may be missed by it.
@@ -299,7 +323,7 @@ impl Pool {
 
     /// Tasks that its workers could take at once.
     fn free(&self) -> usize {
-        self.sessions().iter().map(|session| session.credit() as usize).sum()
+        self.sessions().iter().map(|session| session.room() as usize).sum()
     }
 
     fn sessions(&self) -> MutexGuard<'_, Vec<Arc<Session>>> {
@@ -333,7 +357,7 @@ impl Pool {
         for share in [share, u32::MAX] {
             for session in sessions.iter() {
                 let room = u32::try_from(most - places.len()).unwrap_or(u32::MAX);
-                let taken = session.take_credit(share.min(room));
+                let taken = session.reserve(share.min(room));
                 places.extend((0..taken).map(|_| Place { session: session.clone() }));
             }
         }
@@ -356,7 +380,7 @@ pub(super) fn give_back(places: &[Place]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Hello, Namespace, SessionId};
+    use crate::domain::{Assignment, Hello, Namespace, Payload, SessionId, TaskId};
 
     /// A pool with one worker of so much credit, whose look found nothing.
     fn drained(credit: u32) -> Pool {
@@ -493,6 +517,46 @@ mod tests {
         let how = pool.begin_look(500, 4).unwrap();
         assert!(how.is_full && !pool.end_look(how, 0, 10, 4), "it has seen everything");
         assert!(!pool.turns().is_rest_due);
+    }
+
+    #[test]
+    fn claims_of_large_tasks_are_small_ones() {
+        let pool = drained(10);
+        assert_eq!(pool.largest_claim(), FIRST_CLAIM);
+        for (tasks, bytes, largest) in
+            [(64, 64 * 200, 500), (500, 500 << 20, 16), (1, 40 << 20, 1), (0, 0, 1), (9, 0, 500)]
+        {
+            pool.weighed(tasks, bytes);
+            assert_eq!(pool.largest_claim(), largest, "{tasks} tasks of {bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn who_does_not_read_large_tasks_is_given_no_more() {
+        let pool = drained(10);
+        let session = pool.sessions()[0].clone();
+        let task = |bytes: usize| Assignment {
+            task: TaskId(uuid::Uuid::nil()),
+            attempt: 1,
+            tries: 1,
+            max_attempts: 1,
+            queue: QueueName::parse("q").unwrap(),
+            kind: Kind::parse("work").unwrap(),
+            version: None,
+            payload: Payload { data: vec![0; bytes].into(), content_type: None },
+            deadline: None,
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            labels: std::collections::BTreeMap::new(),
+            traceparent: None,
+            progress: None,
+            checkpoint: bytes::Bytes::new(),
+        };
+        session.outbox.assign(vec![task(9 << 20)]);
+        assert_eq!((pool.free(), pool.reserve(2).len()), (10, 2));
+        session.outbox.assign(vec![task(9 << 20)]);
+        assert_eq!((pool.free(), pool.reserve(2).len()), (0, 0));
+        assert!(session.outbox.take().was_full());
+        assert_eq!((pool.free(), pool.reserve(2).len()), (8, 2));
     }
 
     #[test]

@@ -82,6 +82,11 @@ impl Session {
         }
     }
 
+    /// Reserves up to `most` of the credit, none while it does not read what it was given.
+    pub(super) fn reserve(&self, most: u32) -> u32 {
+        if self.outbox.is_full() { 0 } else { self.take_credit(most) }
+    }
+
     /// Takes up to `most` of the credit.
     pub fn take_credit(&self, most: u32) -> u32 {
         let mut credit = self.credit_held();
@@ -105,6 +110,11 @@ impl Session {
         credit.now = 0;
         drop(credit);
         self.outbox.push(|out| out.drain = true);
+    }
+
+    /// Tasks that it could be given now.
+    pub(super) fn room(&self) -> u32 {
+        if self.outbox.is_full() { 0 } else { self.credit() }
     }
 
     /// Tasks that it could take at once.

@@ -325,6 +325,11 @@ impl Workers {
         Stop { attempt, reason: StopReason::Cancelled, grace: self.cancel_grace }
     }
 
+    /// A worker has read what waited for it.
+    pub fn has_room(&self, session: &Session) {
+        self.dispatcher.has_room(session.id);
+    }
+
     /// Workers that are connected.
     pub fn connected(&self) -> usize {
         self.dispatcher.sessions().len()

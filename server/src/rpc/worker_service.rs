@@ -1,7 +1,6 @@
 //! `bellringer.v1.WorkerService`: the stream of a worker, and the unary twins.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bellringer_api::v1 as pb;
@@ -282,7 +281,7 @@ async fn serve(
     let session = connection.session.clone();
     let ended = tokio::select! {
         ended = read(context, &connection, &mut inbound) => ended?,
-        ended = write(&session, sender) => return ended,
+        ended = write(&connection, sender) => return ended,
         error = end_of(context, &session, &mut end) => return Err(error.into()),
         error = caller.ended() => return Err(error.into()),
     };
@@ -428,13 +427,17 @@ fn check_reports(
 }
 
 /// Tells the worker what there is to tell, until the session ends or the worker is gone.
-async fn write(session: &Arc<Session>, sender: &Sender) -> Result<(), Status> {
+async fn write(connection: &Connection, sender: &Sender) -> Result<(), Status> {
+    let session = &connection.session;
     loop {
         let out = tokio::select! {
             () = sender.closed() => return Ok(()),
             out = session.outbox.next() => out,
         };
         let ended = out.ended.clone();
+        if out.was_full() {
+            connection.workers().has_room(session);
+        }
         if send_all(sender, out).await.is_err() {
             return Ok(());
         }
