@@ -87,6 +87,8 @@ pub use client::{Builder as ClientBuilder, Client, Connection};
 pub use error::Error;
 pub use new_schedule::{NewSchedule, ScheduleUpdate};
 pub use new_task::{NewTask, RetryPolicy};
+#[doc(hidden)]
+pub use payload::arrives;
 pub use payload::{from_payload, to_payload};
 pub use schedules::{ScheduleFilter, ScheduleSet, Schedules};
 pub use tasks::Submitted;

@@ -2,6 +2,7 @@
 
 use bellringer_api::v1::Payload;
 use bellringer_api::v1::payload::Content;
+use prost::Message as _;
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value};
 use serde::Serialize;
@@ -9,14 +10,43 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 
-/// A payload of JSON.
+/// Media type of JSON text.
+const JSON: &str = "application/json";
+/// Most messages within each other in a value. Who reads it takes 100, of which some are around it.
+const DEPTH: usize = 85;
+/// Most bytes of a value: with what goes around it, less than a report, a batch or a call may have.
+const BYTES: usize = 3_000_000;
+
+/// A payload of JSON. What is nested too deep to be read as a value, about 28 objects or 42 arrays,
+/// or is too large as one, goes as bytes of JSON text, which [`from_payload`] reads all the same.
 ///
 /// # Errors
 /// If the value cannot be written as JSON, or has a whole number that a double cannot hold: beyond
 /// 2^53 most cannot, and belong into a string.
 pub fn to_payload<T: Serialize + ?Sized>(value: &T) -> Result<Payload, Error> {
     let json = serde_json::to_value(value).map_err(|error| Error::Json(error.to_string()))?;
-    Ok(Payload { content: Some(Content::Json(to_value(json)?)), content_type: String::new() })
+    let json = to_value(json)?;
+    if arrives(&json) {
+        return Ok(Payload { content: Some(Content::Json(json)), content_type: String::new() });
+    }
+    let text = serde_json::to_vec(value).map_err(|error| Error::Json(error.to_string()))?;
+    let content = Some(Content::Data(text.into()));
+    Ok(Payload { content, content_type: JSON.to_owned() })
+}
+
+/// Whether a value can be read by whoever is sent it: it is neither nested too deep nor too large.
+#[doc(hidden)]
+pub fn arrives(value: &Value) -> bool {
+    depth(value) <= DEPTH && value.encoded_len() <= BYTES
+}
+
+/// Messages within each other below a value: an entry of an object is a message too.
+fn depth(value: &Value) -> usize {
+    match &value.kind {
+        Some(Kind::ListValue(list)) => 2 + list.values.iter().map(depth).max().unwrap_or(0),
+        Some(Kind::StructValue(object)) => 3 + object.fields.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
 }
 
 /// The value of a payload of JSON; no payload is `null`. Bytes are read as JSON text.
@@ -98,6 +128,10 @@ fn number_of(value: f64) -> serde_json::Number {
 
 #[cfg(test)]
 mod tests {
+    use bellringer_api::v1 as pb;
+    use pb::attempt_report::Outcome;
+    use pb::work_request::Message;
+
     use super::*;
 
     #[test]
@@ -129,6 +163,47 @@ mod tests {
             let payload = to_payload(&double).unwrap();
             assert_eq!(from_payload::<f64>(Some(&payload)).unwrap().to_bits(), double.to_bits());
         }
+    }
+
+    /// A value this deep in arrays or in objects.
+    fn nested(levels: usize, level: fn(serde_json::Value) -> serde_json::Value) -> Payload {
+        let deep = (0..levels).fold(serde_json::json!(1), |value, _| level(value));
+        let payload = to_payload(&deep).unwrap();
+        assert_eq!(from_payload::<serde_json::Value>(Some(&payload)).unwrap(), deep);
+        payload
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_to_be_decoded_goes_as_text() {
+        let array = |value| serde_json::json!([value]);
+        let object = |value| serde_json::json!({"a": value});
+        for payload in [nested(42, array), nested(28, object)] {
+            assert!(matches!(payload.content, Some(Content::Json(_))));
+            let reports = vec![succeeded(payload)];
+            let report = pb::WorkRequest {
+                message: Some(Message::Report(pb::Report { reports, grant: 0 })),
+            };
+            assert_eq!(pb::WorkRequest::decode(&report.encode_to_vec()[..]).unwrap(), report);
+        }
+        for payload in [nested(43, array), nested(29, object), nested(40, object)] {
+            assert!(matches!(payload.content, Some(Content::Data(_))));
+            assert_eq!(payload.content_type, "application/json");
+        }
+    }
+
+    fn succeeded(result: Payload) -> pb::AttemptReport {
+        let outcome = Outcome::Succeeded(pb::Succeeded { result: Some(result) });
+        pb::AttemptReport { outcome: Some(outcome), ..Default::default() }
+    }
+
+    #[test]
+    fn what_is_too_large_as_a_value_goes_as_text() {
+        let many = vec![0; 300_000];
+        let payload = to_payload(&many).unwrap();
+        assert!(payload.encoded_len() < 1 << 20);
+        assert_eq!(from_payload::<Vec<i32>>(Some(&payload)).unwrap(), many);
+        let few = to_payload(&many[..100_000]).unwrap();
+        assert!(matches!(few.content, Some(Content::Json(_))));
     }
 
     #[test]

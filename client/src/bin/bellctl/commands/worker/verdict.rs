@@ -2,7 +2,7 @@
 
 use std::{os::unix::process::ExitStatusExt, time::Duration};
 
-use bellringer_api::v1::{Payload, TaskError};
+use bellringer_api::v1::{Payload, TaskError, payload::Content};
 use serde_json::Value;
 
 use super::process::{Finished, LARGEST_RESULT};
@@ -16,6 +16,9 @@ const LATER: i32 = 75;
 
 /// How much later a task is run after "not now".
 const SNOOZE: Duration = Duration::from_secs(10);
+
+/// Media type of JSON text.
+const JSON: &str = "application/json";
 
 /// How an attempt ended.
 #[derive(Debug, PartialEq)]
@@ -92,14 +95,19 @@ impl Verdict {
     }
 }
 
-/// JSON if it is JSON, else text, else bytes; nothing for no output.
+/// JSON if it is JSON, as its text where the server could not read the value, else text, else bytes;
+/// nothing for no output.
 fn result(stdout: Vec<u8>) -> Option<Payload> {
     if stdout.is_empty() {
         return None;
     }
     let json = serde_json::from_slice::<Value>(&stdout).ok();
     if let Some(payload) = json.and_then(|value| payload::from_json(&value).ok()) {
-        return Some(payload);
+        let arrives = match &payload.content {
+            Some(Content::Json(value)) => bellringer_client::arrives(value),
+            _ => true,
+        };
+        return Some(if arrives { payload } else { payload::from_bytes(stdout, JSON) });
     }
     let is_text = std::str::from_utf8(&stdout).is_ok();
     let content_type = if is_text { "text/plain; charset=utf-8" } else { "" };
@@ -158,6 +166,16 @@ mod tests {
         assert_eq!(result(b"\xff\xfe").unwrap().content_type, "");
         let exact = result(b"9007199254740993").unwrap();
         assert_eq!(exact.content_type, "text/plain; charset=utf-8");
+    }
+
+    #[test]
+    fn json_that_the_server_could_not_read_as_a_value_is_sent_as_text() {
+        let deep = format!("{}1{}", r#"{"a":"#.repeat(40), "}".repeat(40));
+        let large = format!("[0{}]", ",0".repeat(400_000));
+        for text in [deep, large] {
+            let sent = result(text.clone().into_bytes()).unwrap();
+            assert_eq!(sent, payload::from_bytes(text, "application/json"));
+        }
     }
 
     #[test]
