@@ -34,6 +34,15 @@ struct Held {
     report: Option<pb::AttemptReport>,
     /// When to report; `None` while the answer is awaited.
     due: Option<Instant>,
+    /// The report may be what the server could not read: it goes alone until it is answered.
+    is_suspect: bool,
+}
+
+impl Held {
+    /// Whether the report was sent and not answered.
+    fn is_under_way(&self) -> bool {
+        self.report.is_some() && self.due.is_none()
+    }
 }
 
 /// Type of the error of a task whose report was refused.
@@ -54,7 +63,7 @@ impl Book {
     /// Takes an attempt up.
     pub(super) fn start(&mut self, context: TaskContext) {
         let key = (context.task_id().to_owned(), context.attempt());
-        self.held.insert(key, Held { context, report: None, due: None });
+        self.held.insert(key, Held { context, report: None, due: None, is_suspect: false });
     }
 
     /// Notes the end of an attempt; `None`: nothing to report.
@@ -66,6 +75,7 @@ impl Book {
         if let Some(held) = self.held.get_mut(key) {
             held.report = Some(report(key, outcome));
             held.due = Some(Instant::now());
+            held.is_suspect = false;
         }
     }
 
@@ -94,6 +104,7 @@ impl Book {
     pub(super) fn acknowledged(&mut self, ack: &pb::Ack) {
         let key = (ack.task_id.clone(), ack.attempt);
         let Some(held) = self.held.get_mut(&key) else { return };
+        held.is_suspect = false;
         let (task, attempt) = (&ack.task_id, ack.attempt);
         match ack.reason() {
             pb::ErrorReason::Unspecified => {
@@ -104,18 +115,37 @@ impl Book {
                 self.held.remove(&key);
             }
             pb::ErrorReason::InvalidArgument => {
-                tracing::error!(task, attempt, why = ack.message, "the server refused the report");
-                let refused = held.report.as_ref().and_then(|report| report.outcome.as_ref());
-                match instead(refused, &ack.message) {
-                    Some(outcome) => self.ended(&key, Some(outcome)),
-                    None => {
-                        self.held.remove(&key);
-                    }
-                }
+                self.refused(&key, &ack.message);
             }
             reason => {
                 tracing::warn!(task, attempt, ?reason, "the report is made again");
                 held.due = Some(Instant::now() + AGAIN);
+            }
+        }
+    }
+
+    /// The server has ended the stream, since it could not take what it was sent. A report that was
+    /// alone under way is what it was; of several, each is sent alone from now on.
+    pub(super) fn stream_refused(&mut self, why: &str) {
+        let mut keys = Vec::new();
+        for (key, held) in self.held.iter_mut().filter(|(_, held)| held.is_under_way()) {
+            held.is_suspect = true;
+            keys.push(key.clone());
+        }
+        if let [culprit] = &keys[..] {
+            self.refused(culprit, why);
+        }
+    }
+
+    /// The server does not take the report of an attempt.
+    fn refused(&mut self, key: &Key, why: &str) {
+        let (task, attempt) = key;
+        tracing::error!(task, attempt, why, "the server refused the report");
+        let report = self.held.get(key).and_then(|held| held.report.as_ref());
+        match instead(report.and_then(|report| report.outcome.as_ref()), why) {
+            Some(outcome) => self.ended(key, Some(outcome)),
+            None => {
+                self.held.remove(key);
             }
         }
     }
@@ -147,6 +177,9 @@ impl Book {
 
     /// Reports that are due; no more than fit into a message.
     pub(super) fn take_reports(&mut self) -> Vec<pb::AttemptReport> {
+        if self.held.values().any(|held| held.is_suspect) {
+            return self.take_suspect().into_iter().collect();
+        }
         let now = Instant::now();
         let mut reports: Vec<pb::AttemptReport> = Vec::new();
         let mut bytes = 0;
@@ -160,6 +193,16 @@ impl Book {
             held.due = None;
         }
         reports
+    }
+
+    /// The next report to send alone, once nothing else is under way.
+    fn take_suspect(&mut self) -> Option<pb::AttemptReport> {
+        if self.held.values().any(Held::is_under_way) {
+            return None;
+        }
+        let held = self.held.values_mut().find(|held| held.is_suspect)?;
+        held.due = None;
+        held.report.clone()
     }
 
     /// Progress that was not told yet, in messages that are not too large.
@@ -305,6 +348,41 @@ mod tests {
         let given_back = book.take_reports();
         assert!(matches!(given_back[0].outcome, Some(Outcome::Released(_))));
         book.acknowledged(&ack(pb::ErrorReason::InvalidArgument));
+        assert!(book.is_empty());
+    }
+
+    #[tokio::test]
+    async fn of_reports_that_the_server_cannot_read_the_culprit_is_found_and_fails() {
+        let mut book = Book::default();
+        for attempt in 1..=50 {
+            book.start(TaskContext::new(pb::Assignment { attempt, ..Default::default() }));
+            let done = Some(Outcome::Succeeded(pb::Succeeded { result: None }));
+            book.ended(&(String::new(), attempt), done);
+        }
+        assert_eq!(book.take_reports().len(), 50);
+        book.stream_refused("must be protobuf");
+        book.tell_anew();
+        let mut refused = 0;
+        while let [report] = &book.take_reports()[..] {
+            assert!(book.take_reports().is_empty(), "one at a time");
+            let attempt = report.attempt;
+            match &report.outcome {
+                Some(Outcome::Succeeded(_)) if attempt == 7 => {
+                    book.stream_refused("must be protobuf");
+                    book.tell_anew();
+                    refused += 1;
+                    continue;
+                }
+                Some(Outcome::Failed(failed)) => {
+                    assert_eq!(attempt, 7);
+                    let error = failed.error.clone().unwrap();
+                    assert_eq!((&*error.r#type, &*error.message), (REFUSED, "must be protobuf"));
+                }
+                _ => {}
+            }
+            book.acknowledged(&pb::Ack { attempt, ..Default::default() });
+        }
+        assert_eq!(refused, 1);
         assert!(book.is_empty());
     }
 

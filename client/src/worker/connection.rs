@@ -15,6 +15,8 @@ use crate::new_task::std_duration;
 
 /// Longest time for the server to say welcome, to take a message, or to end the stream.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest time for the server to say why it has ended the stream.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Messages under way to the server.
 const BUFFER: usize = 16;
 /// How often to say something, if the server does not say how often.
@@ -53,11 +55,26 @@ impl Connection {
     /// Sends a message, once the server has taken those before.
     pub(super) async fn send(&mut self, message: Message) -> Result<(), Status> {
         let request = pb::WorkRequest { message: Some(message) };
-        let sent = timeout(PATIENCE, self.outbound.send(request)).await;
-        let gone = || Status::unavailable("the connection has ended");
-        sent.map_err(|_| gone())?.map_err(|_| gone())?;
-        self.spoke = Instant::now();
+        match timeout(PATIENCE, self.outbound.send(request)).await {
+            Ok(Ok(())) => self.spoke = Instant::now(),
+            Ok(Err(_)) => return Err(self.last_words().await),
+            Err(_) => return Err(gone()),
+        }
         Ok(())
+    }
+
+    /// Why the server hears nothing more.
+    async fn last_words(&mut self) -> Status {
+        let last = async {
+            loop {
+                match self.inbound.message().await {
+                    Ok(Some(_)) => {}
+                    Ok(None) => return gone(),
+                    Err(status) => return status,
+                }
+            }
+        };
+        timeout(LAST_WORDS, last).await.unwrap_or_else(|_| gone())
     }
 
     /// Tells that the worker lives, if nothing else has told it lately.
@@ -72,4 +89,8 @@ impl Connection {
     pub(super) async fn hear(&mut self) -> Result<Option<Answer>, Status> {
         Ok(self.inbound.message().await?.and_then(|answer| answer.message))
     }
+}
+
+fn gone() -> Status {
+    Status::unavailable("the connection has ended")
 }

@@ -59,6 +59,8 @@ pub(super) struct Session {
 enum End {
     Goodbye,
     Broken(Status),
+    /// The server takes this worker, but could not read something that it was sent.
+    Refused(Status),
 }
 
 impl Session {
@@ -75,13 +77,17 @@ impl Session {
             let began = Instant::now();
             let status = match self.converse().await {
                 Ok(End::Goodbye) => return Ok(()),
+                Err(status) if is_final(&status) => return Err(status.into()),
                 Ok(End::Broken(status)) | Err(status) => status,
+                Ok(End::Refused(status)) => {
+                    if is_about_reports(&status) {
+                        self.book.stream_refused(status.message());
+                    }
+                    status
+                }
             };
             if began.elapsed() >= GOOD {
                 backoff = Backoff::new();
-            }
-            if is_final(&status) {
-                return Err(status.into());
             }
             if reason(&status) == Some(pb::ErrorReason::SessionLost) {
                 self.parts.hello.session_token.clear();
@@ -119,10 +125,17 @@ impl Session {
 
     async fn converse(&mut self) -> Result<End, Status> {
         let too_late = self.too_late();
-        let mut connection = tokio::select! {
+        let connection = tokio::select! {
             connection = self.connect() => connection?,
             () = too_late => return Ok(End::Goodbye),
         };
+        match self.talk(connection).await {
+            Err(status) if status.code() == Code::InvalidArgument => Ok(End::Refused(status)),
+            ended => ended,
+        }
+    }
+
+    async fn talk(&mut self, mut connection: Connection) -> Result<End, Status> {
         loop {
             self.heed_stop();
             self.tell(&mut connection).await?;
@@ -310,6 +323,13 @@ fn is_final(status: &Status) -> bool {
             | Code::Unimplemented
             | Code::FailedPrecondition
     )
+}
+
+/// Whether what the server could not read may have been a report.
+fn is_about_reports(refused: &Status) -> bool {
+    let wrong = Error::from(refused.clone()).violations();
+    wrong.is_empty()
+        || wrong.iter().any(|(field, _)| field == "message" || field == "report.reports")
 }
 
 /// How long a new attempt may take. `None` if its deadline is over already: then the clock here runs

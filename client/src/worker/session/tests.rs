@@ -245,3 +245,37 @@ async fn a_worker_that_is_refused_ends_and_says_why() {
     let refused = working.ended().await.unwrap_err();
     assert_eq!(refused.code(), Some(Code::PermissionDenied));
 }
+
+#[tokio::test]
+async fn a_report_that_the_server_cannot_read_fails_its_task_and_the_others_go_on() {
+    let mut working = Working::start().await;
+    let (mut link, _) = working.fake.welcome(false, &[]).await;
+    link.assign("a", "gated").await;
+    link.assign("b", "quick").await;
+    assert_eq!(link.report().await.0, "b");
+    link.fail(Status::invalid_argument("must be protobuf")).await;
+
+    let (mut link, hello) = working.fake.welcome(true, &[]).await;
+    assert_eq!((hello.session_token.as_str(), hello.running.len()), ("secret", 2));
+    let (id, outcome, _) = link.report().await;
+    let Outcome::Failed(failed) = outcome else { panic!("{outcome:?}") };
+    let error = failed.error.unwrap();
+    assert_eq!((&*id, &*error.message), ("b", "must be protobuf"));
+    link.acknowledge("b", Reason::Unspecified).await;
+    working.gate.notify_one();
+    let (id, outcome, _) = link.report().await;
+    assert!(matches!((id.as_str(), outcome), ("a", Outcome::Succeeded(_))));
+    link.acknowledge("a", Reason::Unspecified).await;
+    working.stop.cancel();
+    link.part().await;
+    working.ended().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_whose_hello_is_wrong_ends() {
+    let mut working = Working::start().await;
+    let (link, _) = working.fake.accept().await;
+    link.fail(Status::invalid_argument("hello.queues")).await;
+    let refused = working.ended().await.unwrap_err();
+    assert_eq!(refused.code(), Some(Code::InvalidArgument));
+}

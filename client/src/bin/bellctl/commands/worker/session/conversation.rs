@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 
 use super::{FIRST_PAUSE, Phase, Session};
 
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How often progress and repeated reports are sent.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Longest time for the server to end the stream after goodbye.
+/// Longest time for the server to end the stream after goodbye, or to say why it has ended it.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Messages under way to the server.
@@ -34,12 +34,14 @@ const REPORTS: usize = 1000;
 const PROGRESS: usize = 32;
 
 /// How a conversation ended.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum End {
     /// The worker has left, and everything is reported.
     Goodbye,
     /// The session goes on, over another connection.
     Broken,
+    /// So it does, but the server could not read something that it was sent.
+    Refused(Status),
 }
 
 /// The two directions of a connection.
@@ -54,12 +56,31 @@ struct Stream {
 impl Stream {
     async fn send(&mut self, message: Message) -> Result<(), Status> {
         let request = WorkRequest { message: Some(message) };
-        let gone = || Status::unavailable("the connection has ended");
-        let sent = timeout(PATIENCE, self.outbound.send(request)).await;
-        sent.map_err(|_| gone())?.map_err(|_| gone())?;
-        self.spoke = Instant::now();
+        match timeout(PATIENCE, self.outbound.send(request)).await {
+            Ok(Ok(())) => self.spoke = Instant::now(),
+            Ok(Err(_)) => return Err(self.last_words().await),
+            Err(_) => return Err(gone()),
+        }
         Ok(())
     }
+
+    /// Why the server hears nothing more.
+    async fn last_words(&mut self) -> Status {
+        let last = async {
+            loop {
+                match self.inbound.message().await {
+                    Ok(Some(_)) => {}
+                    Ok(None) => return gone(),
+                    Err(status) => return status,
+                }
+            }
+        };
+        timeout(LAST_WORDS, last).await.unwrap_or_else(|_| gone())
+    }
+}
+
+fn gone() -> Status {
+    Status::unavailable("the connection has ended")
 }
 
 impl Session<'_> {
@@ -70,13 +91,20 @@ impl Session<'_> {
         is_told: &mut bool,
         pause: &mut Duration,
     ) -> Result<End, Status> {
-        let Some(mut stream) = self.connect_unless_over().await? else {
+        let Some(stream) = self.connect_unless_over().await? else {
             return Ok(End::Goodbye);
         };
         if !*begun || *is_told {
             self.app.out.remark(&self.greeting(*begun));
         }
         (*begun, *is_told, *pause) = (true, false, FIRST_PAUSE);
+        match self.talk(stream).await {
+            Err(status) if status.code() == Code::InvalidArgument => Ok(End::Refused(status)),
+            ended => ended,
+        }
+    }
+
+    async fn talk(&mut self, mut stream: Stream) -> Result<End, Status> {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

@@ -61,6 +61,8 @@ struct Held {
     again: Duration,
     /// The report is of a refused report.
     is_substitute: bool,
+    /// The report may be what the server could not read: it goes alone until it is answered.
+    is_suspect: bool,
 }
 
 /// What a running command last told of itself.
@@ -176,22 +178,9 @@ impl Ledger {
     pub(super) fn acknowledged(&mut self, ack: &Ack) {
         let key = (ack.task_id.clone(), ack.attempt);
         let Some(held) = self.held.get_mut(&key) else { return };
+        held.is_suspect = false;
         match ack.reason() {
-            ErrorReason::InvalidArgument if !held.is_substitute => {
-                tracing::warn!(
-                    task = ack.task_id,
-                    "the server refused the report: {}",
-                    ack.message
-                );
-                held.is_substitute = true;
-                let error = TaskError {
-                    r#type: "REPORT_REFUSED".to_owned(),
-                    message: ack.message.clone(),
-                    detail: String::new(),
-                };
-                let failed = Failed { error: Some(error), non_retryable: true, retry_after: None };
-                held.end(&key, Outcome::Failed(failed));
-            }
+            ErrorReason::InvalidArgument => self.refused(&key, &ack.message),
             ErrorReason::LeaseLost => {
                 tracing::warn!(
                     task = ack.task_id,
@@ -200,7 +189,7 @@ impl Ledger {
                 );
                 self.held.remove(&key);
             }
-            ErrorReason::Unspecified | ErrorReason::InvalidArgument => {
+            ErrorReason::Unspecified => {
                 self.held.remove(&key);
             }
             // It may not be durable: the attempt is ours until somebody else has said otherwise.
@@ -215,6 +204,37 @@ impl Ledger {
                 held.again = (held.again * 2).min(LONGEST_AGAIN);
             }
         }
+    }
+
+    /// The server has ended the stream, since it could not read what it was sent. A report that was
+    /// alone under way is what it was; of several, each is sent alone from now on.
+    pub(super) fn stream_refused(&mut self, why: &str) {
+        let mut keys = Vec::new();
+        for (key, held) in self.held.iter_mut().filter(|(_, held)| held.is_under_way()) {
+            held.is_suspect = true;
+            keys.push(key.clone());
+        }
+        if let [culprit] = &keys[..] {
+            self.refused(culprit, why);
+        }
+    }
+
+    /// The server does not take a report: its task fails, once.
+    fn refused(&mut self, key: &Key, why: &str) {
+        let Some(held) = self.held.get_mut(key) else { return };
+        tracing::warn!(task = key.0, "the server refused the report: {why}");
+        if held.is_substitute {
+            self.held.remove(key);
+            return;
+        }
+        held.is_substitute = true;
+        let error = TaskError {
+            r#type: "REPORT_REFUSED".to_owned(),
+            message: why.to_owned(),
+            detail: String::new(),
+        };
+        let failed = Failed { error: Some(error), non_retryable: true, retry_after: None };
+        held.end(key, Outcome::Failed(failed));
     }
 
     /// The attempts that the session still has.
@@ -257,6 +277,9 @@ impl Ledger {
 
     /// Up to `limit` reports that are due, and no more bytes than fit into a message.
     pub(super) fn take_reports(&mut self, limit: usize) -> Vec<AttemptReport> {
+        if self.held.values().any(|held| held.is_suspect) {
+            return self.take_suspect().into_iter().collect();
+        }
         let now = Instant::now();
         let mut reports: Vec<AttemptReport> = Vec::new();
         let mut bytes = 0;
@@ -270,6 +293,16 @@ impl Ledger {
             held.due = None;
         }
         reports
+    }
+
+    /// The next report to send alone, once nothing else is under way.
+    fn take_suspect(&mut self) -> Option<AttemptReport> {
+        if self.held.values().any(Held::is_under_way) {
+            return None;
+        }
+        let held = self.held.values_mut().find(|held| held.is_suspect)?;
+        held.due = None;
+        held.report.clone()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -291,13 +324,20 @@ impl Held {
             due: None,
             again: AGAIN,
             is_substitute: false,
+            is_suspect: false,
         }
+    }
+
+    /// Whether the report was sent and not answered.
+    fn is_under_way(&self) -> bool {
+        self.report.is_some() && self.due.is_none()
     }
 
     fn end(&mut self, (task_id, attempt): &Key, outcome: Outcome) {
         let (task_id, outcome) = (task_id.clone(), Some(outcome));
         self.report = Some(AttemptReport { task_id, attempt: *attempt, outcome });
         self.due = Some(Instant::now());
+        self.is_suspect = false;
     }
 
     /// The first reason counts, but that the attempt has ended overrules all.
@@ -391,6 +431,36 @@ mod tests {
             other => panic!("{other:?}"),
         }
         ledger.acknowledged(&ack("a", ErrorReason::InvalidArgument));
+        assert!(ledger.is_empty());
+    }
+
+    #[test]
+    fn of_reports_that_the_server_cannot_read_the_culprit_is_found_and_fails() {
+        let mut ledger = Ledger::default();
+        let ids = ["a", "b", "culprit", "c"];
+        for id in ids {
+            ledger.start(&task(id));
+            ledger.finished(&key(id), Verdict::Succeeded(None));
+        }
+        assert_eq!(ledger.take_reports(10).len(), ids.len());
+        ledger.stream_refused("must be protobuf");
+        ledger.tell_anew();
+        let mut failed = Vec::new();
+        while let [report] = &ledger.take_reports(10)[..] {
+            assert!(ledger.take_reports(10).is_empty(), "one at a time");
+            let id = report.task_id.as_str();
+            match &report.outcome {
+                Some(Outcome::Succeeded(_)) if id == "culprit" => {
+                    ledger.stream_refused("must be protobuf");
+                    ledger.tell_anew();
+                    continue;
+                }
+                Some(Outcome::Failed(_)) => failed.push(id.to_owned()),
+                _ => {}
+            }
+            ledger.acknowledged(&ack(id, ErrorReason::Unspecified));
+        }
+        assert_eq!(failed, ["culprit"]);
         assert!(ledger.is_empty());
     }
 

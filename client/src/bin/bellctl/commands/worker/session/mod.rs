@@ -21,6 +21,8 @@ use crate::{app::App, failure::Failure};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Pause after the server has ended a stream that it could not read.
+const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
 /// Time that commands have to end when the worker stops them.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
@@ -88,13 +90,19 @@ impl<'a> Session<'a> {
             let status = match self.converse(&mut begun, &mut is_told, &mut pause).await {
                 Ok(End::Goodbye) => return Ok(()),
                 Ok(End::Broken) => Status::unavailable("the connection has ended"),
+                Ok(End::Refused(status)) => {
+                    pause = REFUSED_PAUSE;
+                    if is_about_reports(&status) {
+                        self.ledger.stream_refused(status.message());
+                    }
+                    status
+                }
+                Err(status) if is_final(&status) => return Err(Failure::from(&status)),
                 Err(status) => status,
             };
             let failure = Failure::from(&status);
-            match reason(&status) {
-                ErrorReason::SessionLost => self.lose_session(),
-                _ if is_final(&status) => return Err(failure),
-                _ => {}
+            if reason(&status) == ErrorReason::SessionLost {
+                self.lose_session();
             }
             if !is_told {
                 is_told = true;
@@ -167,17 +175,27 @@ fn reason(status: &Status) -> ErrorReason {
     name.and_then(|name| ErrorReason::from_str_name(&name)).unwrap_or_default()
 }
 
+/// Whether what the server could not read may have been a report.
+fn is_about_reports(refused: &Status) -> bool {
+    let details = refused.get_error_details();
+    let Some(request) = details.bad_request() else { return true };
+    let mut fields = request.field_violations.iter().map(|violation| violation.field.as_str());
+    fields.any(|field| field == "message" || field == "report.reports")
+}
+
 /// Whether trying again cannot help.
 fn is_final(status: &Status) -> bool {
-    matches!(
-        status.code(),
-        Code::InvalidArgument
-            | Code::Unauthenticated
-            | Code::PermissionDenied
-            | Code::Unimplemented
-            | Code::NotFound
-            | Code::FailedPrecondition
-    )
+    let is_lost = reason(status) == ErrorReason::SessionLost;
+    !is_lost
+        && matches!(
+            status.code(),
+            Code::InvalidArgument
+                | Code::Unauthenticated
+                | Code::PermissionDenied
+                | Code::Unimplemented
+                | Code::NotFound
+                | Code::FailedPrecondition
+        )
 }
 
 #[cfg(test)]

@@ -302,3 +302,29 @@ async fn a_worker_that_is_refused_ends() {
     let ended = timeout(Duration::from_secs(20), test.parts.join_next()).await;
     assert!(ended.unwrap().unwrap().unwrap().is_err());
 }
+
+#[tokio::test]
+async fn a_report_that_the_server_cannot_read_fails_its_task_and_the_others_go_on() {
+    let mut test = Test::start().await;
+    let (mut server, _) = test.connection().await;
+    server.welcome("t1", false).await;
+    server.assign("a", "slow").await;
+    server.assign("b", "quick").await;
+    assert_eq!(server.report().await.0, "b");
+    let refused = Status::invalid_argument("must be protobuf");
+    server.outbound.send(Err(refused)).await.unwrap();
+
+    let (mut server, hello) = test.connection().await;
+    assert_eq!((hello.session_token.as_str(), hello.running.len()), ("t1", 2));
+    server.welcome("t2", true).await;
+    let (id, outcome) = server.report().await;
+    let Outcome::Failed(failed) = outcome else { panic!("{outcome:?}") };
+    assert_eq!((&*id, &*failed.error.unwrap().message), ("b", "must be protobuf"));
+    server.acknowledge("b").await;
+    test.phase.send_replace(Phase::Stopping);
+    assert!(matches!(server.report().await, (id, Outcome::Released(_)) if id == "a"));
+    server.acknowledge("a").await;
+    assert!(matches!(server.next_of_weight().await, Message::Goodbye(_)));
+    drop(server);
+    test.end().await;
+}
