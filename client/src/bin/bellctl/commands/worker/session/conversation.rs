@@ -226,19 +226,22 @@ impl Session<'_> {
         });
     }
 
-    /// Tells what there is to tell: progress before ends, so that a last checkpoint counts.
+    /// Tells what there is to tell: all progress before ends, so that a last checkpoint counts.
     async fn tell(&mut self, stream: &mut Stream) -> Result<(), Status> {
-        let progress = self.ledger.take_progress(PROGRESS);
-        if !progress.is_empty() || stream.spoke.elapsed() >= stream.heartbeat.mul_f64(0.8) {
-            stream.send(Message::Beat(Beat { progress })).await?;
+        for progress in self.ledger.take_progress().chunks(PROGRESS) {
+            stream.send(Message::Beat(Beat { progress: progress.to_vec() })).await?;
         }
         loop {
             let reports = self.ledger.take_reports(REPORTS);
             if reports.is_empty() {
-                return Ok(());
+                break;
             }
             stream.send(Message::Report(Report { reports, grant: 0 })).await?;
         }
+        if stream.spoke.elapsed() >= stream.heartbeat.mul_f64(0.8) {
+            stream.send(Message::Beat(Beat::default())).await?;
+        }
+        Ok(())
     }
 
     /// Says goodbye and lets the server end the stream.

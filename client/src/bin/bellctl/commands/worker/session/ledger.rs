@@ -258,12 +258,12 @@ impl Ledger {
         }
     }
 
-    /// Up to `limit` of what commands told since the last call.
-    pub(super) fn take_progress(&mut self, limit: usize) -> Vec<AttemptProgress> {
+    /// What commands told since the last call.
+    pub(super) fn take_progress(&mut self) -> Vec<AttemptProgress> {
         let mut news = Vec::new();
         for ((task_id, attempt), held) in &self.held {
             let mut told = held.slot.told();
-            if news.len() < limit && std::mem::take(&mut told.is_news) {
+            if std::mem::take(&mut told.is_news) {
                 news.push(AttemptProgress {
                     task_id: task_id.clone(),
                     attempt: *attempt,
@@ -517,10 +517,10 @@ mod tests {
         let (slot, _stopped) = ledger.start(&task("a"));
         slot.progress(Progress { current: 1.0, ..Progress::default() });
         slot.checkpoint(Bytes::from_static(b"x"));
-        let news = ledger.take_progress(10);
+        let news = ledger.take_progress();
         assert_eq!(news[0].checkpoint.as_deref(), Some(&b"x"[..]));
-        assert!(ledger.take_progress(10).is_empty());
+        assert!(ledger.take_progress().is_empty());
         ledger.tell_anew();
-        assert_eq!(ledger.take_progress(10).len(), 1);
+        assert_eq!(ledger.take_progress().len(), 1);
     }
 }

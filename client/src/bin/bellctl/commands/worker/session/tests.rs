@@ -1,6 +1,6 @@
 //! A session against a server that the test speaks for.
 
-use std::pin::Pin;
+use std::{collections::HashSet, pin::Pin};
 
 use bellringer_api::v1::{
     Ack, Acks, Assign, Assignment, CompleteRequest, CompleteResponse, FailRequest, FailResponse,
@@ -157,6 +157,7 @@ impl Test {
             let commands = [
                 ("quick", "echo '{\"ok\": true}'"),
                 ("slow", "exec sleep 60"),
+                ("saves", "echo here > \"$BELLRINGER_CHECKPOINT_FILE\""),
                 ("steps", "echo bellringer:progress 1/2 half >&2; sleep 1; echo 1"),
             ];
             let commands = commands.map(|(kind, command)| (kind.to_owned(), command.to_owned()));
@@ -187,7 +188,7 @@ async fn a_task_is_run_and_reported_and_makes_room_for_another() {
     let mut test = Test::start().await;
     let (mut server, hello) = test.connection().await;
     assert_eq!(hello.credit, 2);
-    assert_eq!(hello.kinds, ["quick", "slow", "steps"]);
+    assert_eq!(hello.kinds, ["quick", "saves", "slow", "steps"]);
 
     server.welcome("t1", false).await;
     server.assign("a", "quick").await;
@@ -327,4 +328,40 @@ async fn a_report_that_the_server_cannot_read_fails_its_task_and_the_others_go_o
     assert!(matches!(server.next_of_weight().await, Message::Goodbye(_)));
     drop(server);
     test.end().await;
+}
+
+#[tokio::test]
+async fn each_of_many_attempts_is_reported_after_its_last_checkpoint() {
+    const TASKS: usize = 100;
+    let mut test = Test::start().await;
+    let (mut server, _) = test.connection().await;
+    server.welcome("t1", false).await;
+    for n in 0..TASKS {
+        server.assign(&n.to_string(), "saves").await;
+    }
+    ends_after_checkpoints(&mut server, TASKS).await;
+    drop(server);
+
+    let (mut server, _) = test.connection().await;
+    server.welcome("t2", true).await;
+    ends_after_checkpoints(&mut server, TASKS).await;
+}
+
+/// Hears of so many ends, each after the checkpoint of its attempt.
+async fn ends_after_checkpoints(server: &mut Connection, tasks: usize) {
+    let (mut saved, mut ended) = (HashSet::new(), 0);
+    while ended < tasks {
+        match server.next_of_weight().await {
+            Message::Beat(beat) => {
+                assert!(beat.progress.len() <= 32);
+                let told = beat.progress.into_iter().filter(|told| told.checkpoint.is_some());
+                saved.extend(told.map(|told| told.task_id));
+            }
+            Message::Report(report) => {
+                ended += report.reports.len();
+                assert!(report.reports.iter().all(|report| saved.contains(&report.task_id)));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
