@@ -8,7 +8,7 @@ use bellringer_api::v1::{
 };
 use tokio::{
     sync::mpsc,
-    time::{Instant, MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
@@ -111,7 +111,8 @@ impl Session<'_> {
             self.heed_phase();
             self.tell(&mut stream).await?;
             let is_working = *self.phase.borrow() == Phase::Working;
-            if !is_working && self.ledger.is_empty() && self.jobs.is_empty() {
+            let is_done = !is_working && self.ledger.is_empty() && self.jobs.is_empty();
+            if is_done || self.is_over() {
                 return self.leave(stream).await;
             }
             tokio::select! {
@@ -138,9 +139,24 @@ impl Session<'_> {
     async fn connect_unless_over(&mut self) -> Result<Option<Stream>, Status> {
         let mut phase = self.phase.clone();
         let may_leave = self.ledger.is_empty() && self.jobs.is_empty();
+        let too_late = self.too_late();
         tokio::select! {
             stream = self.connect() => stream.map(Some),
             Ok(_) = phase.wait_for(|phase| *phase > Phase::Working), if may_leave => Ok(None),
+            () = too_late => Err(Status::unavailable("the server does not answer")),
+        }
+    }
+
+    /// Returns when something else has to be done than to wait for a connection: to stop what runs,
+    /// or to leave.
+    fn too_late(&self) -> impl Future<Output = ()> + use<> {
+        let (farewell, mut phase) = (self.farewell(), self.phase.clone());
+        async move {
+            match farewell {
+                Some(end) => sleep_until(end).await,
+                None if phase.wait_for(|phase| *phase == Phase::Stopping).await.is_ok() => {}
+                None => std::future::pending().await,
+            }
         }
     }
 
@@ -248,7 +264,13 @@ impl Session<'_> {
     async fn leave(&mut self, mut stream: Stream) -> Result<End, Status> {
         stream.send(Message::Goodbye(Goodbye {})).await?;
         drop(stream.outbound);
-        let ended = async { while let Ok(Some(_)) = stream.inbound.message().await {} };
+        let ended = async {
+            while let Ok(Some(answer)) = stream.inbound.message().await {
+                if let Some(Answer::Acks(acks)) = answer.message {
+                    acks.acks.iter().for_each(|ack| self.ledger.acknowledged(ack));
+                }
+            }
+        };
         // What is still held is released by the server, at the latest when the leases run out.
         let _ = timeout(LAST_WORDS, ended).await;
         Ok(End::Goodbye)

@@ -10,7 +10,7 @@ use bellringer_api::v1::{ErrorReason, Hello};
 use tokio::{
     sync::watch,
     task::JoinSet,
-    time::{Instant, sleep},
+    time::{Instant, sleep_until},
 };
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -88,7 +88,7 @@ impl<'a> Session<'a> {
         let mut begun = false;
         loop {
             let status = match self.converse(&mut begun, &mut is_told, &mut pause).await {
-                Ok(End::Goodbye) => return Ok(()),
+                Ok(End::Goodbye) => return self.end_without_server(Failure::from(&unwritten())),
                 Ok(End::Broken) => Status::unavailable("the connection has ended"),
                 Ok(End::Refused(status)) => {
                     pause = REFUSED_PAUSE;
@@ -130,8 +130,12 @@ impl<'a> Session<'a> {
             if *self.phase.borrow() > Phase::Working && self.ledger.is_empty() {
                 return false;
             }
+            let end = match self.farewell() {
+                Some(farewell) if self.jobs.is_empty() => farewell.min(end),
+                _ => end,
+            };
             tokio::select! {
-                () = sleep(end.saturating_duration_since(Instant::now())) => return !self.is_over(),
+                () = sleep_until(end) => return !self.is_over(),
                 Some(done) = self.jobs.join_next() => self.note(done),
                 Ok(()) = self.phase.changed() => {}
             }
@@ -140,7 +144,12 @@ impl<'a> Session<'a> {
 
     /// Whether all commands have been stopped and the server cannot be told.
     fn is_over(&self) -> bool {
-        self.jobs.is_empty() && self.ledger.stopped_at().is_some_and(|at| at.elapsed() > FAREWELL)
+        self.jobs.is_empty() && self.farewell().is_some_and(|end| Instant::now() >= end)
+    }
+
+    /// Until when the server is told of the stopped attempts.
+    fn farewell(&self) -> Option<Instant> {
+        self.ledger.stopped_at().map(|at| at + FAREWELL)
     }
 
     /// Stops the commands once that is wanted.
@@ -173,6 +182,11 @@ fn reason(status: &Status) -> ErrorReason {
     let details = status.get_error_details();
     let name = details.error_info().map(|info| format!("ERROR_REASON_{}", info.reason));
     name.and_then(|name| ErrorReason::from_str_name(&name)).unwrap_or_default()
+}
+
+/// What is said of attempts that the server never confirmed.
+fn unwritten() -> Status {
+    Status::unavailable("the server did not confirm how the last attempts ended")
 }
 
 /// Whether what the server could not read may have been a report.

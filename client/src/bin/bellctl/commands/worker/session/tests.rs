@@ -13,7 +13,11 @@ use bellringer_api::v1::{
 };
 use clap::Parser;
 use futures_util::Stream;
-use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Streaming, transport::Server};
 
@@ -81,7 +85,12 @@ impl Connection {
     }
 
     async fn acknowledge(&self, id: &str) {
-        let ack = Ack { task_id: id.to_owned(), attempt: 1, ..Ack::default() };
+        self.answer(id, ErrorReason::Unspecified).await;
+    }
+
+    async fn answer(&self, id: &str, reason: ErrorReason) {
+        let reason = reason.into();
+        let ack = Ack { task_id: id.to_owned(), attempt: 1, reason, ..Ack::default() };
         self.send(Answer::Acks(Acks { acks: vec![ack] })).await;
     }
 }
@@ -364,4 +373,42 @@ async fn ends_after_checkpoints(server: &mut Connection, tasks: usize) {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_worker_that_stops_does_not_wait_without_end_for_a_database_that_is_away() {
+    let mut test = Test::start().await;
+    let (mut server, _) = test.connection().await;
+    server.welcome("t1", false).await;
+    server.assign("a", "quick").await;
+    server.report().await;
+    server.answer("a", ErrorReason::StoreUnavailable).await;
+    test.phase.send_replace(Phase::Stopping);
+    let began = Instant::now();
+    loop {
+        match server.next_of_weight().await {
+            Message::Report(_) => server.answer("a", ErrorReason::StoreUnavailable).await,
+            Message::Goodbye(_) => break,
+            _ => {}
+        }
+    }
+    drop(server);
+    let ended = timeout(Duration::from_secs(20), test.parts.join_next()).await;
+    let failure = ended.unwrap().unwrap().unwrap().unwrap_err();
+    assert!(failure.to_string().contains("1 attempts could not be reported"), "{failure}");
+    assert!(began.elapsed() <= GRACE + FAREWELL);
+}
+
+#[tokio::test]
+async fn a_worker_that_stops_does_not_wait_without_end_for_a_silent_server() {
+    let mut test = Test::start().await;
+    let (server, _) = test.connection().await;
+    server.welcome("t1", false).await;
+    server.assign("a", "slow").await;
+    sleep(Duration::from_millis(300)).await;
+    drop(server);
+    let _silent = test.connection().await;
+    test.phase.send_replace(Phase::Stopping);
+    let ended = timeout(GRACE + FAREWELL, test.parts.join_next()).await;
+    assert!(ended.unwrap().unwrap().unwrap().is_err());
 }
