@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use bellringer_api::v1 as pb;
 use bellringer_api::v1::attempt_report::Outcome;
+use bellringer_client::{Client, NewTask, TaskFailure};
 use prost::Message as _;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -93,6 +96,41 @@ async fn a_result_is_taken_up_to_the_limit_and_past_it_the_attempt_goes_on() {
 }
 
 #[tokio::test]
+async fn a_result_nested_too_deep_for_a_message_comes_as_text_or_fails_its_task_alone() {
+    let test = TestServer::start().await;
+    let server = format!("http://{}", test.replica.app.local_addr());
+    let client = Client::connect(server).await.unwrap();
+    let worker = bellringer_client::Worker::builder(client.clone())
+        .handler("echo", |_, value: serde_json::Value| async { Ok::<_, TaskFailure>(value) })
+        .raw_handler("raw", |_, _| async {
+            let deep = (0..40).fold(prost_types::Value::default(), |value, _| object(value));
+            let content = Some(pb::payload::Content::Json(deep));
+            Ok(Some(pb::Payload { content, ..Default::default() }))
+        })
+        .build();
+    let stop = CancellationToken::new();
+    let mut working = JoinSet::new();
+    working.spawn(worker.run(stop.clone()));
+
+    let raw = client.submit(NewTask::new("raw")).await.unwrap();
+    let failed = client.wait(&raw.task_id, Duration::from_secs(20)).await.unwrap();
+    assert_eq!(failed.state(), pb::TaskState::Failed, "{failed:?}");
+    let deep = (0..40).fold(serde_json::json!(1), |value, _| serde_json::json!({ "a": value }));
+    let echo = client.submit(NewTask::new("echo").json(&deep).unwrap()).await.unwrap();
+    let result = client.wait_result::<serde_json::Value>(&echo.task_id, Duration::from_secs(20));
+    assert_eq!(result.await.unwrap(), deep);
+    stop.cancel();
+    working.join_next().await.unwrap().unwrap().unwrap();
+}
+
+/// An object with this value in it.
+fn object(value: prost_types::Value) -> prost_types::Value {
+    let fields = [("a".to_owned(), value)].into();
+    let object = prost_types::Struct { fields };
+    prost_types::Value { kind: Some(prost_types::value::Kind::StructValue(object)) }
+}
+
+#[tokio::test]
 async fn the_text_of_an_error_is_cut_at_a_character() {
     const MESSAGE: usize = 4 << 10;
     const DETAIL: usize = 32 << 10;
@@ -161,7 +199,7 @@ async fn a_connection_has_so_many_streams_and_those_past_it_wait() {
         open.push(watch().await.unwrap());
     }
     // A client that keeps to HTTP/2 does not even send them.
-    let mut past = tokio::task::JoinSet::new();
+    let mut past = JoinSet::new();
     for _ in 0..50 {
         past.spawn(watch());
     }
