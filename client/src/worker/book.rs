@@ -218,6 +218,11 @@ impl Book {
         beats(held)
     }
 
+    /// How many attempts run or wait to be acknowledged.
+    pub(super) fn len(&self) -> usize {
+        self.held.len()
+    }
+
     /// Whether nothing runs and nothing waits to be acknowledged.
     pub(super) fn is_empty(&self) -> bool {
         self.held.is_empty()

@@ -27,6 +27,9 @@ const TICK: Duration = Duration::from_millis(500);
 const PROGRESS: Duration = Duration::from_secs(1);
 /// A connection that lasted this long is good: after it, the waits begin anew.
 const GOOD: Duration = Duration::from_secs(1);
+/// Attempts that run or whose reports are not acknowledged, from which on no more are asked for: with
+/// what was asked for before, fewer than the server lets a worker take up again.
+const HELD: usize = 20_000;
 /// How long handlers that are dropped may take to end.
 const DROPPING: Duration = Duration::from_secs(1);
 
@@ -50,6 +53,8 @@ pub(super) struct Session {
     /// Which attempt each of the jobs runs.
     running: HashMap<Id, Key>,
     told_progress: Instant,
+    /// Room that the server does not know of yet.
+    room: u32,
     stop: CancellationToken,
     /// When draining has to be over.
     drained_by: Option<Instant>,
@@ -67,7 +72,7 @@ impl Session {
     pub(super) fn new(parts: Parts, stop: CancellationToken) -> Self {
         let (book, jobs, running) = (Book::default(), JoinSet::new(), HashMap::new());
         let told_progress = Instant::now();
-        Self { parts, book, jobs, running, told_progress, stop, drained_by: None }
+        Self { parts, book, jobs, running, told_progress, room: 0, stop, drained_by: None }
     }
 
     /// Works until it is told to stop and everything is reported.
@@ -185,9 +190,8 @@ impl Session {
     async fn connect(&mut self) -> Result<Connection, Status> {
         let mut hello = self.parts.hello.clone();
         let busy = u32::try_from(self.jobs.len()).unwrap_or(u32::MAX);
-        if self.drained_by.is_none() {
-            hello.credit = self.parts.concurrency.saturating_sub(busy);
-        }
+        self.room = self.parts.concurrency.saturating_sub(busy);
+        hello.credit = self.take_room();
         if !hello.session_token.is_empty() {
             hello.running = self.book.refs();
         }
@@ -272,7 +276,8 @@ impl Session {
 
     /// Sends reports that are due, after the last progress of their attempts, and grants credit.
     async fn report(&mut self, connection: &mut Connection, free: u32) -> Result<(), Status> {
-        let mut grant = if self.drained_by.is_none() { free } else { 0 };
+        self.room = self.room.saturating_add(free);
+        let mut grant = self.take_room();
         loop {
             let reports = self.book.take_reports();
             if reports.is_empty() {
@@ -287,6 +292,12 @@ impl Session {
             let report = pb::Report { reports, grant: std::mem::take(&mut grant) };
             connection.send(Message::Report(report)).await?;
         }
+    }
+
+    /// Room for tasks that the server may be told of now.
+    fn take_room(&mut self) -> u32 {
+        let may_take = self.drained_by.is_none() && self.book.len() < HELD;
+        if may_take { std::mem::take(&mut self.room) } else { 0 }
     }
 
     /// Gives back what still runs, and lets the server end the stream.

@@ -55,6 +55,9 @@ pub const WORKER_KINDS: usize = 256;
 pub const WORKER_VERSIONS: usize = 64;
 /// Most tasks that a worker has asked for and not yet been given.
 pub const CREDIT: u32 = 10_000;
+/// Most attempts that a worker takes up again: what it runs, and what it has reported and was not answered, which may be
+/// more than its credit.
+pub const RUNNING: usize = 4 * CREDIT as usize;
 /// Attempts shown with a task.
 pub const ATTEMPTS_SHOWN: i64 = 100;
 /// Longest description of a schedule, in bytes.

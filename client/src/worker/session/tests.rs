@@ -279,3 +279,21 @@ async fn a_worker_whose_hello_is_wrong_ends() {
     let refused = working.ended().await.unwrap_err();
     assert_eq!(refused.code(), Some(Code::InvalidArgument));
 }
+
+#[tokio::test]
+async fn room_is_not_told_while_too_many_reports_wait_to_be_acknowledged() {
+    let client = Client::builder("http://127.0.0.1:1").connect_lazy().unwrap();
+    let worker = Worker::builder(client).raw_handler("quick", |_, _| async { Ok(None) }).build();
+    let mut session = Session::new(worker.0, CancellationToken::new());
+    let task = |attempt| TaskContext::new(pb::Assignment { attempt, ..Default::default() });
+    session.book.start(task(0));
+    session.room = 1;
+    assert_eq!(session.take_room(), 1);
+    for attempt in 1..20_000 {
+        session.book.start(task(attempt));
+    }
+    session.room = 3;
+    assert_eq!(session.take_room(), 0);
+    session.book.ended(&(String::new(), 7), None);
+    assert_eq!((session.take_room(), session.take_room()), (3, 0), "told once it may be");
+}

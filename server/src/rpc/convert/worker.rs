@@ -41,9 +41,8 @@ pub(crate) fn hello(namespace: Claim, hello: &pb::Hello, field: &str) -> Result<
     if hello.credit > limits::CREDIT {
         check.refuse("credit", format!("must be up to {}", limits::CREDIT));
     }
-    let most = usize::try_from(limits::CREDIT).unwrap_or(usize::MAX);
-    if hello.running.len() > most {
-        check.refuse("running", format!("must be up to {most} attempts"));
+    if hello.running.len() > limits::RUNNING {
+        check.refuse("running", format!("must be up to {} attempts", limits::RUNNING));
     }
     let running = hello
         .running
@@ -206,5 +205,24 @@ pub(crate) fn pb_stop(stop: Stop) -> pb::Stop {
         attempt: stop.attempt.attempt,
         reason: reason.into(),
         grace: (stop.reason == StopReason::Cancelled).then(|| pb_duration(stop.grace)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Namespace;
+
+    #[test]
+    fn a_worker_takes_up_more_attempts_than_its_credit_but_not_any_number() {
+        let task_id = "0197f2a4-7a4c-7cc2-b4b5-0c1f5e2f3a4b".to_owned();
+        let read = |attempts: usize| {
+            let running = vec![pb::AttemptRef { task_id: task_id.clone(), attempt: 1 }; attempts];
+            let wanted = pb::Hello { running, ..Default::default() };
+            hello(Namespace::parse("default"), &wanted, "hello")
+        };
+        assert!(read(limits::RUNNING).is_ok());
+        let refused = read(limits::RUNNING + 1).unwrap_err();
+        assert!(format!("{refused:?}").contains("hello.running"), "{refused:?}");
     }
 }

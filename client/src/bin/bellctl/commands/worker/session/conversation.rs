@@ -124,10 +124,7 @@ impl Session<'_> {
                 },
                 Some(done) = self.jobs.join_next() => {
                     self.note(done);
-                    self.tell(&mut stream).await?;
-                    if is_working {
-                        stream.send(Message::Credit(Credit { grant: 1 })).await?;
-                    }
+                    self.room = self.room.saturating_add(1);
                 }
                 _ = ticks.tick() => {}
                 Ok(()) = self.phase.changed() => {}
@@ -162,10 +159,9 @@ impl Session<'_> {
 
     async fn connect(&mut self) -> Result<Stream, Status> {
         let busy = u32::try_from(self.jobs.len()).unwrap_or(u32::MAX);
-        let is_working = *self.phase.borrow() == Phase::Working;
-        let free = if is_working { self.concurrency.saturating_sub(busy) } else { 0 };
         let mut hello = self.hello.clone();
-        hello.credit = free;
+        self.room = self.concurrency.saturating_sub(busy);
+        hello.credit = self.take_room();
         if !hello.session_token.is_empty() {
             hello.running = self.ledger.refs();
         }
@@ -253,6 +249,10 @@ impl Session<'_> {
                 break;
             }
             stream.send(Message::Report(Report { reports, grant: 0 })).await?;
+        }
+        let grant = self.take_room();
+        if grant > 0 {
+            stream.send(Message::Credit(Credit { grant })).await?;
         }
         if stream.spoke.elapsed() >= stream.heartbeat.mul_f64(0.8) {
             stream.send(Message::Beat(Beat::default())).await?;

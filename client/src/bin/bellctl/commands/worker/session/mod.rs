@@ -30,6 +30,10 @@ pub(crate) const GRACE: Duration = Duration::from_secs(5);
 /// How long the server is looked for to tell it of the stopped attempts.
 const FAREWELL: Duration = Duration::from_secs(10);
 
+/// Attempts that run or whose reports are not confirmed, from which on no more are asked for: with
+/// what was asked for before, fewer than the server lets a worker take up again.
+const HELD: usize = 20_000;
+
 /// What the worker wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
@@ -50,6 +54,8 @@ pub(crate) struct Session<'a> {
     /// What every connection begins with; holds the token.
     hello: Hello,
     concurrency: u32,
+    /// Room that the server does not know of yet.
+    room: u32,
     runner: Arc<Runner>,
     ledger: Ledger,
     jobs: JoinSet<(Key, Verdict)>,
@@ -70,6 +76,7 @@ impl<'a> Session<'a> {
             app,
             hello,
             concurrency,
+            room: 0,
             runner: Arc::new(runner),
             ledger: Ledger::default(),
             jobs: JoinSet::new(),
@@ -150,6 +157,12 @@ impl<'a> Session<'a> {
     /// Until when the server is told of the stopped attempts.
     fn farewell(&self) -> Option<Instant> {
         self.ledger.stopped_at().map(|at| at + FAREWELL)
+    }
+
+    /// Room for tasks that the server may be told of now.
+    fn take_room(&mut self) -> u32 {
+        let may_take = *self.phase.borrow() == Phase::Working && self.ledger.len() < HELD;
+        if may_take { std::mem::take(&mut self.room) } else { 0 }
     }
 
     /// Stops the commands once that is wanted.
