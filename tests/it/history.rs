@@ -7,6 +7,7 @@ use bellringer_server::engine::Error;
 use bellringer_server::store::migrate;
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use tokio::task::JoinSet;
 
 use crate::support::TestServer;
 use crate::support::make::{seconds, task};
@@ -114,6 +115,36 @@ async fn what_outlives_its_day_is_moved_and_small_days_are_put_together() {
     assert_eq!(count(&mut database, "attempt").await, 0);
 }
 
+/// The partition in which a task lies.
+async fn day_of(database: &mut PgConnection, id: &str) -> String {
+    let statement = "select suffix from history where first <= $1::uuid and last > $1::uuid";
+    sqlx::query_scalar(statement).bind(id).fetch_one(database).await.unwrap()
+}
+
+/// Closes a day and copies what has to be kept of it to `moved`, without retention; answers with the horizon.
+async fn keep(database: &mut PgConnection, day: &str) -> i64 {
+    let lanes: Vec<i32> =
+        sqlx::query_scalar("select id from lane").fetch_all(&mut *database).await.unwrap();
+    let nothing = vec![0_i64; lanes.len()];
+    patiently(database, &format!("select history_close('{day}')")).await;
+    sqlx::query_scalar(
+        "select history_keep('moved', array[$1], now() + interval '1000 days', $2, $3, $3, $3, $3, 0)",
+    )
+    .bind(day)
+    .bind(&lanes)
+    .bind(&nothing)
+    .fetch_one(database)
+    .await
+    .unwrap()
+}
+
+/// Puts `moved` in the place of a day, and leaves the transaction open.
+async fn begin_to_replace(database: &mut PgConnection, day: &str, horizon: i64) {
+    let replace =
+        format!("rollback; begin; select history_replace(array['{day}'], 'moved', {horizon})");
+    patiently(database, &replace).await;
+}
+
 /// The copy is made without a lock, so that tasks of that day go on meanwhile.
 #[tokio::test]
 async fn g_1_what_ends_while_its_day_is_being_moved_is_kept() {
@@ -123,26 +154,8 @@ async fn g_1_what_ends_while_its_day_is_being_moved_is_kept() {
     test.cancel(&cancelled).await;
     // Nothing goes before it is counted.
     test.replica.app.engine().statistics.catch_up().await.unwrap();
-    let day: String = sqlx::query_scalar(
-        "select suffix from history where first <= $1::uuid and last > $1::uuid",
-    )
-    .bind(&ended)
-    .fetch_one(&mut database)
-    .await
-    .unwrap();
-    let lanes: Vec<i32> =
-        sqlx::query_scalar("select id from lane").fetch_all(&mut database).await.unwrap();
-    let nothing = vec![0_i64; lanes.len()];
-    patiently(&mut database, &format!("select history_close('{day}')")).await;
-    let horizon: i64 = sqlx::query_scalar(
-        "select history_keep('moved', array[$1], now() + interval '1000 days', $2, $3, $3, $3, $3, 0)",
-    )
-    .bind(&day)
-    .bind(&lanes)
-    .bind(&nothing)
-    .fetch_one(&mut database)
-    .await
-    .unwrap();
+    let day = day_of(&mut database, &ended).await;
+    let horizon = keep(&mut database, &day).await;
 
     test.cancel(&ended).await;
     let replace = format!("select history_replace(array['{day}'], 'moved', {horizon})");
@@ -152,6 +165,98 @@ async fn g_1_what_ends_while_its_day_is_being_moved_is_kept() {
     let request = pb::GetTaskRequest { task_id: ended, ..Default::default() };
     let task = test.tasks().get(request).await.unwrap().into_inner().task.unwrap();
     assert_eq!(task.state(), pb::TaskState::Cancelled);
+}
+
+/// Another replica that looks after the partitions as well, since it took too long, cleans up what it sees.
+#[tokio::test]
+async fn g_1_a_partition_is_not_dropped_while_it_is_put_in_its_place() {
+    let test = TestServer::start().await;
+    let (mut database, mut other) = (test.database().await, test.database().await);
+    let waiting = test.submit(task()).await;
+    let day = day_of(&mut database, &waiting).await;
+    let horizon = keep(&mut database, &day).await;
+
+    begin_to_replace(&mut database, &day, horizon).await;
+    let mut all = JoinSet::new();
+    let cleaning = all.spawn(async move {
+        sqlx::query_scalar::<_, i32>("select history_clean()").fetch_one(&mut other).await
+    });
+    let waits =
+        "pg_stat_activity where query = 'select history_clean()' and wait_event_type = 'Lock'";
+    while !cleaning.is_finished() && count(&mut database, waits).await == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        // What a transaction has seen of the activity, it sees to its end.
+        count(&mut database, "(select pg_stat_clear_snapshot()) x").await;
+    }
+    sqlx::raw_sql("commit").execute(&mut database).await.unwrap();
+
+    assert_eq!(all.join_next().await.unwrap().unwrap().unwrap(), 0);
+    assert!(exists(&test, &waiting).await, "it went with a partition that was in use");
+    assert!(days(&mut database).await.contains(&"moved".to_owned()));
+}
+
+#[tokio::test]
+async fn g_1_what_was_cleaned_away_meanwhile_is_not_put_in_the_place_of_a_day() {
+    let test = TestServer::start().await;
+    let mut database = test.database().await;
+    let waiting = test.submit(task()).await;
+    let day = day_of(&mut database, &waiting).await;
+    let horizon = keep(&mut database, &day).await;
+    assert_eq!(count(&mut database, "history_clean() where history_clean = 1").await, 1);
+
+    let replace = format!("select history_replace(array['{day}'], 'moved', {horizon})");
+    let refused = loop {
+        let error = sqlx::raw_sql(AssertSqlSafe(replace.clone())).execute(&mut database).await;
+        let error = error.unwrap_err();
+        let code = error.as_database_error().and_then(|error| error.code()).unwrap();
+        if code != "55P03" {
+            break code.into_owned();
+        }
+    };
+    assert_eq!(refused, "P0002");
+    assert!(exists(&test, &waiting).await);
+}
+
+#[tokio::test]
+async fn one_replica_at_a_time_looks_after_the_partitions_however_long_it_takes() {
+    let test = TestServer::start().await;
+    let mut other = test.database().await;
+    let gone = test.submit(task()).await;
+    test.cancel(&gone).await;
+    test.clock.advance(9 * DAY);
+
+    // The turn by time is over, the session of whoever had it is not.
+    let lock = "select pg_advisory_lock(hashtext('bellringer history'), 1)";
+    sqlx::raw_sql(lock).execute(&mut other).await.unwrap();
+    assert_eq!(prune(&test).await, 0);
+    assert!(exists(&test, &gone).await);
+    other.close().await.unwrap();
+    while prune(&test).await == 0 {}
+    assert!(!exists(&test, &gone).await);
+}
+
+#[tokio::test]
+async fn a_round_stops_when_somebody_else_has_taken_the_turn() {
+    let test = TestServer::start().await;
+    let mut database = test.database().await;
+    let gone = test.submit(task()).await;
+    test.cancel(&gone).await;
+    test.clock.advance(9 * DAY);
+
+    // It is taken once, and cannot be kept.
+    sqlx::raw_sql(
+        "create function lost() returns trigger language plpgsql as
+         'begin return case when new.replica is distinct from old.replica then new end; end';
+         create trigger lost before update on history_turn for each row execute function lost()",
+    )
+    .execute(&mut database)
+    .await
+    .unwrap();
+    let before = days(&mut database).await;
+    assert_eq!(prune(&test).await, 0);
+    assert!(exists(&test, &gone).await);
+    let after = days(&mut database).await;
+    assert!(before.iter().all(|day| after.contains(day)), "{before:?} {after:?}");
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use crate::store::{Keeper, Kept, RetentionRow, Store};
 const BATCH: i64 = 20_000;
 /// Days for which partitions are made ahead.
 const AHEAD: i32 = 3;
-/// How long a replica keeps the turn without a word.
+/// How long a replica keeps the turn without a word. Versions before the lock of the session go by it alone.
 const TURN: Duration = Duration::from_secs(600);
 /// What is kept for less than this is deleted, since a partition goes a day after its first task at the earliest.
 const BRIEF: Duration = Duration::from_secs(2 * 86_400);
@@ -122,7 +122,7 @@ impl Pruning {
     }
 
     async fn prune(&self, keeper: &mut Keeper, kept: &Kept) -> Result<u64, Error> {
-        if !keeper.turn(self.replica, TURN).await? {
+        if !keeper.is_alone().await? || !keeper.turn(self.replica, TURN).await? {
             return Ok(0);
         }
         keeper.clean().await?;
@@ -137,7 +137,9 @@ impl Pruning {
                 open = partition.last;
             }
             before = if partition.is_due(&retentions, now) {
-                keeper.turn(self.replica, TURN).await?;
+                if !keeper.turn(self.replica, TURN).await? {
+                    return Ok(gone);
+                }
                 let (left, taken) = self.examine(keeper, kept, partition, before).await?;
                 gone += taken;
                 left

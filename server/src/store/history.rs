@@ -87,6 +87,12 @@ impl Keeper {
         tokio::time::timeout(LONGEST, rows).await.unwrap_or(Err(Error::Unknown(None)))
     }
 
+    /// Whether nobody else looks after the partitions, from now on until this one ends: by a lock of the session,
+    /// which lasts as long as its statements, whatever is known here of them.
+    pub async fn is_alone(&mut self) -> Result<bool, Error> {
+        one(&self.rows(query(sql::HISTORY_LOCK)).await?, "is_alone")
+    }
+
     /// Takes or keeps the turn; false if another replica has it.
     pub async fn turn(&mut self, replica: Uuid, keep: Duration) -> Result<bool, Error> {
         let statement = query(sql::HISTORY_TURN).bind(replica).bind(milliseconds(keep));
@@ -228,9 +234,13 @@ impl Keeper {
         Ok(natural(one(&self.rows(statement).await?, "swept")?))
     }
 
-    /// Closes the connection.
-    pub async fn close_connection(self) {
-        tokio::time::timeout(PATIENCE, self.connection.close()).await.ok();
+    /// Gives the lock back and closes the connection, whose session would hold it for a moment more.
+    pub async fn close_connection(mut self) {
+        let closing = async {
+            self.rows(query(sql::HISTORY_UNLOCK)).await.ok();
+            self.connection.close().await.ok();
+        };
+        tokio::time::timeout(PATIENCE, closing).await.ok();
     }
 }
 

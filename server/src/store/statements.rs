@@ -30,11 +30,13 @@ statements! {
     HISTORY_EXAMINED = "history/examined";
     HISTORY_KEEP = "history/keep";
     HISTORY_LIST = "history/list";
+    HISTORY_LOCK = "history/lock";
     HISTORY_MAKE = "history/make";
     HISTORY_REPLACE = "history/replace";
     HISTORY_SWEEP = "history/sweep";
     HISTORY_TICK = "history/tick";
     HISTORY_TURN = "history/turn";
+    HISTORY_UNLOCK = "history/unlock";
     LANES_ADD = "lanes/add";
     LANES_LIST = "lanes/list";
     LANES_NAMESPACE = "lanes/namespace";

@@ -1,0 +1,2 @@
+-- history/unlock: gives back what history/lock has taken.
+select pg_advisory_unlock_all()
