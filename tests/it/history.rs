@@ -259,6 +259,65 @@ async fn a_round_stops_when_somebody_else_has_taken_the_turn() {
     assert!(before.iter().all(|day| after.contains(day)), "{before:?} {after:?}");
 }
 
+/// An attempt, which would otherwise be of a task that a worker runs.
+async fn add_attempt(database: &mut PgConnection, id: &str, number: i32) {
+    sqlx::query(
+        "insert into attempt (id, number, namespace, outcome, session, worker, started_at, finished_at)
+         values ($1::uuid, $2, 1, 2, $1::uuid, 'w', now(), now())",
+    )
+    .bind(id)
+    .bind(number)
+    .execute(database)
+    .await
+    .unwrap();
+}
+
+/// What a worker reports after its attempt has ended; as `tasks/late`.
+async fn report_late(database: &mut PgConnection, id: &str) {
+    let statement =
+        "update attempt set late_outcome = 1, late_at = now() where id = $1::uuid and number = 1";
+    sqlx::query(statement).bind(id).execute(database).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_changes_while_a_day_is_being_moved_is_found_without_reading_it_whole() {
+    let test = TestServer::start().await;
+    let mut database = test.database().await;
+    let (waiting, gone) = (test.submit(task()).await, test.submit(task()).await);
+    test.cancel(&gone).await;
+    for id in [&waiting, &gone] {
+        add_attempt(&mut database, id, 1).await;
+    }
+    test.replica.app.engine().statistics.catch_up().await.unwrap();
+    let day = day_of(&mut database, &waiting).await;
+    let horizon = keep(&mut database, &day).await;
+    let tables: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
+        "select (t || '_{day}')::regclass::oid::text from unnest(array['result', 'attempt']) t"
+    )))
+    .fetch_all(&mut database)
+    .await
+    .unwrap();
+
+    for id in [&waiting, &gone] {
+        report_late(&mut database, id).await;
+    }
+    add_attempt(&mut database, &waiting, 2).await;
+    test.cancel(&waiting).await;
+    // A session of its own: it counts by session what was read.
+    let mut database = test.database().await;
+    begin_to_replace(&mut database, &day, horizon).await;
+    for table in tables {
+        let read = format!("(select pg_stat_get_xact_tuples_returned({table}) as n) x where n > 0");
+        assert_eq!(count(&mut database, &read).await, 0, "while everything stands still");
+    }
+    sqlx::raw_sql("commit").execute(&mut database).await.unwrap();
+
+    assert_eq!(count(&mut database, "attempt").await, 2, "none without its task");
+    assert_eq!(count(&mut database, "attempt where number = 1 and late_outcome = 1").await, 1);
+    assert_eq!(count(&mut database, "attempt where number = 2").await, 1);
+    assert_eq!(test.state(&waiting).await, pb::TaskState::Cancelled);
+}
+
 #[tokio::test]
 async fn a_closed_partition_takes_no_more_tasks() {
     let test = TestServer::start().await;
