@@ -1,17 +1,20 @@
 //! What is kept lies in partitions, and goes with them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bellringer_api::v1 as pb;
+use bellringer_server::clock::SystemClock;
 use bellringer_server::engine::Error;
 use bellringer_server::store::migrate;
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::task::JoinSet;
 
-use crate::support::TestServer;
 use crate::support::make::{seconds, task};
 use crate::support::postgres::{fresh_database, patiently};
+use crate::support::relay::Relay;
+use crate::support::{Replica, TestServer};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -28,7 +31,11 @@ async fn days(database: &mut PgConnection) -> Vec<String> {
 }
 
 async fn prune(test: &TestServer) -> u64 {
-    let pruning = &test.replica.app.engine().pruning;
+    prune_on(&test.replica).await
+}
+
+async fn prune_on(replica: &Replica) -> u64 {
+    let pruning = &replica.app.engine().pruning;
     loop {
         match pruning.prune_once().await {
             Ok(gone) => return gone,
@@ -316,6 +323,23 @@ async fn what_changes_while_a_day_is_being_moved_is_found_without_reading_it_who
     assert_eq!(count(&mut database, "attempt where number = 1 and late_outcome = 1").await, 1);
     assert_eq!(count(&mut database, "attempt where number = 2").await, 1);
     assert_eq!(test.state(&waiting).await, pb::TaskState::Cancelled);
+}
+
+#[tokio::test]
+async fn a_server_starts_where_it_may_not_ask_whether_its_clients_live() {
+    let refused = Some("client_connection_check_interval");
+    let relay = Relay::start_refusing(&fresh_database().await, refused).await;
+    let replica = Replica::start(&relay.url, Arc::new(SystemClock), &[]).await;
+    prune_on(&replica).await;
+}
+
+#[tokio::test]
+async fn a_server_starts_without_somebody_to_look_after_the_partitions() {
+    let relay = Relay::start_refusing(&fresh_database().await, Some("bellringer history")).await;
+    let replica = Replica::start(&relay.url, Arc::new(SystemClock), &[]).await;
+    let request = pb::SubmitRequest { task: Some(task()), ..Default::default() };
+    replica.tasks().submit(request).await.unwrap();
+    assert!(replica.app.engine().pruning.prune_once().await.is_err());
 }
 
 #[tokio::test]

@@ -163,7 +163,7 @@ impl Engine {
             replica,
             &settings,
         ));
-        pruning.prepare().await?;
+        pruning.prepare().await;
         let dispatcher = Arc::new(Dispatcher::new(
             store.clone(),
             registry.clone(),

@@ -95,15 +95,18 @@ impl Pruning {
     }
 
     /// Makes the partitions of the days to come: before the first task is written.
-    pub(super) async fn prepare(&self) -> Result<(), Error> {
+    pub(super) async fn prepare(&self) {
+        // Without them tasks go to the rest, and the next round makes them.
+        if let Err(error) = self.make().await {
+            tracing::warn!(%error, "failed to make partitions; trying again later");
+        }
+    }
+
+    async fn make(&self) -> Result<i32, Error> {
         let mut keeper = self.store.keeper().await?;
         let made = keeper.make(AHEAD).await;
         keeper.close_connection().await;
-        // Without them tasks go to the rest, and the next round makes them.
-        if let Err(error) = made {
-            tracing::warn!(%error, "failed to make partitions; trying again later");
-        }
-        Ok(())
+        Ok(made?)
     }
 
     /// Does everything once, unless another replica is at it; answers with how many tasks were taken away.

@@ -12,13 +12,15 @@ use uuid::Uuid;
 
 use super::rows::{all, get, maybe_time};
 use super::submit::milliseconds;
-use super::{Error, Store, statements as sql};
+use super::{Error, Store, statements as sql, wall};
 use crate::domain::{Partition, Retention};
 
 /// Longest wait for the connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest wait for a statement: past it the connection is taken for dead.
 const LONGEST: Duration = Duration::from_secs(3_600);
+/// Ends a statement whose client is gone. Some systems and some hosted databases refuse it, hence not at start-up.
+const CHECK_CLIENT: &str = "set client_connection_check_interval = '10s'";
 
 /// How long the finished tasks of a lane are kept.
 #[derive(Debug, Clone, Copy)]
@@ -55,13 +57,17 @@ impl Store {
             ("timezone", "UTC"),
             ("jit", "off"),
             ("idle_in_transaction_session_timeout", "5s"),
-            ("client_connection_check_interval", "10s"),
         ]);
         let connecting = PgConnection::connect_with(&options);
-        let connection = tokio::time::timeout(PATIENCE, connecting)
+        let mut connection = tokio::time::timeout(PATIENCE, connecting)
             .await
             .map_err(|_| Error::before(sqlx::Error::PoolTimedOut))?
             .map_err(Error::before)?;
+        let watching = wall::run(&mut connection, CHECK_CLIENT.to_owned());
+        if let Ok(Err(error)) = tokio::time::timeout(PATIENCE, watching).await {
+            // A lost connection shows at the next statement.
+            tracing::debug!(%error, "this server cannot watch its clients");
+        }
         Ok(Keeper { connection, store: self.clone() })
     }
 }

@@ -1,5 +1,5 @@
 //! A way to the database that can fall silent, as when a firewall has forgotten a connection: nothing arrives, and
-//! nobody is told.
+//! nobody is told. Or one that does not let every connection begin.
 
 use std::str::FromStr as _;
 
@@ -19,6 +19,11 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub(crate) async fn start(database_url: &str) -> Self {
+        Self::start_refusing(database_url, None).await
+    }
+
+    /// Ends connections at once that begin with this word among their settings.
+    pub(crate) async fn start_refusing(database_url: &str, refused: Option<&'static str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let target = PgConnectOptions::from_str(database_url).unwrap();
@@ -29,7 +34,7 @@ impl Relay {
         relaying.spawn(async move {
             let mut all = JoinSet::new();
             while let Ok((near, _)) = listener.accept().await {
-                all.spawn(relay(near, target.clone(), is_silent.clone()));
+                all.spawn(relay(near, target.clone(), is_silent.clone(), refused));
             }
         });
         Self { url, silent, _relaying: relaying }
@@ -41,19 +46,30 @@ impl Relay {
     }
 }
 
-async fn relay(near: TcpStream, target: PgConnectOptions, silent: watch::Receiver<bool>) {
+async fn relay(
+    near: TcpStream,
+    target: PgConnectOptions,
+    silent: watch::Receiver<bool>,
+    refused: Option<&'static str>,
+) {
     let (near_in, near_out) = near.into_split();
     let back = silent.clone();
     match target.get_socket() {
         Some(folder) => {
             let socket = folder.join(format!(".s.PGSQL.{}", target.get_port()));
             let (far_in, far_out) = UnixStream::connect(socket).await.unwrap().into_split();
-            tokio::join!(pump(near_in, far_out, silent), pump(far_in, near_out, back));
+            tokio::join!(
+                pump(near_in, far_out, silent, refused),
+                pump(far_in, near_out, back, None)
+            );
         }
         None => {
             let far = TcpStream::connect((target.get_host(), target.get_port())).await.unwrap();
             let (far_in, far_out) = far.into_split();
-            tokio::join!(pump(near_in, far_out, silent), pump(far_in, near_out, back));
+            tokio::join!(
+                pump(near_in, far_out, silent, refused),
+                pump(far_in, near_out, back, None)
+            );
         }
     }
 }
@@ -62,13 +78,24 @@ async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     mut silent: watch::Receiver<bool>,
+    refused: Option<&'static str>,
 ) {
     let mut bytes = vec![0; 16_384];
     while let Ok(length @ 1..) = from.read(&mut bytes).await {
+        if refused.is_some_and(|word| begins_with(word, &bytes[..length])) {
+            return;
+        }
         if silent.wait_for(|is_silent| !is_silent).await.is_err()
             || to.write_all(&bytes[..length]).await.is_err()
         {
             return;
         }
     }
+}
+
+/// Whether these bytes begin a connection and have a word among its settings (PostgreSQL manual, "Message Formats",
+/// StartupMessage).
+fn begins_with(word: &str, bytes: &[u8]) -> bool {
+    bytes.get(4..8) == Some(&[0, 3, 0, 0])
+        && bytes.windows(word.len()).any(|part| part == word.as_bytes())
 }
