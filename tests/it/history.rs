@@ -7,6 +7,7 @@ use bellringer_api::v1 as pb;
 use bellringer_server::clock::SystemClock;
 use bellringer_server::engine::Error;
 use bellringer_server::store::migrate;
+use jiff::Timestamp;
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::task::JoinSet;
@@ -323,6 +324,40 @@ async fn what_changes_while_a_day_is_being_moved_is_found_without_reading_it_who
     assert_eq!(count(&mut database, "attempt where number = 1 and late_outcome = 1").await, 1);
     assert_eq!(count(&mut database, "attempt where number = 2").await, 1);
     assert_eq!(test.state(&waiting).await, pb::TaskState::Cancelled);
+}
+
+/// Keeps whatever comes to its end for an hour.
+async fn keep_for_an_hour(replica: &Replica) {
+    let hour = seconds(3_600);
+    let retention = pb::Retention { succeeded: hour, failed: hour, cancelled: hour, expired: hour };
+    let request = pb::SetRetentionRequest {
+        queue: "default".to_owned(),
+        retention: Some(retention),
+        ..Default::default()
+    };
+    replica.queues().set_retention(request).await.unwrap();
+}
+
+#[tokio::test]
+async fn yesterday_is_not_made_again_when_it_has_gone() {
+    let today = SystemClock.now().as_second() / 86_400;
+    let morning = Timestamp::from_second((today + 1) * 86_400 + 5 * 3_600).unwrap();
+    let test = TestServer::start_at(morning).await;
+    let mut database = test.database().await;
+    keep_for_an_hour(&test.replica).await;
+    test.submit(task()).await;
+    prune(&test).await;
+    sqlx::raw_sql(
+        "create table made (suffix text);
+         create rule made as on insert to history do also insert into made values (new.suffix)",
+    )
+    .execute(&mut database)
+    .await
+    .unwrap();
+    let before = days(&mut database).await;
+    prune(&test).await;
+    assert_eq!(count(&mut database, "made").await, 0);
+    assert_eq!(days(&mut database).await, before);
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use uuid::Uuid;
 /// Length of a partition when it is made.
 pub const DAY: Duration = Duration::from_secs(86_400);
 /// A partition takes no more tasks when this has passed since its last id: more than clocks of replicas, and
-/// submits that wait, can be off.
-const SETTLED: SignedDuration = SignedDuration::from_hours(1);
+/// submits that wait, can be off. Until then it is made anew, and no longer: nothing would keep it.
+pub const SETTLED: SignedDuration = SignedDuration::from_hours(1);
 /// How often a partition is looked at beside the times that its retention gives: for tasks that came to their
 /// end late.
 const AGAIN: SignedDuration = SignedDuration::from_hours(24);

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::registry::Registry;
 use super::statistics::Statistics;
 use super::{Error, Settings};
-use crate::domain::history::{DAY, first_id_at};
+use crate::domain::history::{DAY, SETTLED, first_id_at};
 use crate::domain::{Fate, Partition, Retention};
 use crate::store::{Keeper, Kept, RetentionRow, Store};
 
@@ -104,7 +104,7 @@ impl Pruning {
 
     async fn make(&self) -> Result<i32, Error> {
         let mut keeper = self.store.keeper().await?;
-        let made = keeper.make(AHEAD).await;
+        let made = keeper.make(SETTLED.unsigned_abs(), AHEAD).await;
         keeper.close_connection().await;
         Ok(made?)
     }
@@ -129,7 +129,7 @@ impl Pruning {
             return Ok(0);
         }
         keeper.clean().await?;
-        keeper.make(AHEAD).await?;
+        keeper.make(SETTLED.unsigned_abs(), AHEAD).await?;
         let retentions: Vec<Duration> = each(kept).into_iter().collect();
         let mut gone = 0;
         let mut open = Uuid::nil();

@@ -110,9 +110,10 @@ impl Keeper {
         one(&self.rows(query(sql::HISTORY_CLEAN)).await?, "dropped")
     }
 
-    /// Makes the partitions from yesterday to so many days ahead; how many.
-    pub async fn make(&mut self, days: i32) -> Result<i32, Error> {
-        let statement = query(sql::HISTORY_MAKE).bind(self.store.now()).bind(days);
+    /// Makes the partitions from the day of so long ago to so many days ahead; how many.
+    pub async fn make(&mut self, ago: Duration, days: i32) -> Result<i32, Error> {
+        let statement =
+            query(sql::HISTORY_MAKE).bind(self.store.now()).bind(milliseconds(ago)).bind(days);
         one(&self.rows(statement).await?, "made")
     }
 
