@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bellringer_api::v1 as pb;
-use bellringer_server::clock::SystemClock;
+use bellringer_server::clock::{Clock, SystemClock};
 use bellringer_server::engine::Error;
 use bellringer_server::store::migrate;
 use jiff::Timestamp;
@@ -358,6 +358,38 @@ async fn yesterday_is_not_made_again_when_it_has_gone() {
     prune(&test).await;
     assert_eq!(count(&mut database, "made").await, 0);
     assert_eq!(days(&mut database).await, before);
+}
+
+/// The clock of a replica that is ahead; statements go by the database's.
+#[derive(Debug)]
+struct Ahead(Duration);
+
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + self.0
+    }
+
+    fn pinned(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn a_replica_whose_clock_is_ahead_does_not_close_the_day() {
+    let url = fresh_database().await;
+    let mut database = PgConnection::connect(&url).await.unwrap();
+    // For this replica, today was over long ago.
+    let replica = Replica::start(&url, Arc::new(Ahead(Duration::from_secs(30 * 3_600))), &[]).await;
+    let request = pb::SubmitRequest { task: Some(task()), ..Default::default() };
+    replica.tasks().submit(request).await.unwrap();
+    keep_for_an_hour(&replica).await;
+    let today: String = sqlx::query_scalar("select to_char(now() at time zone 'UTC', 'YYYYMMDD')")
+        .fetch_one(&mut database)
+        .await
+        .unwrap();
+    prune_on(&replica).await;
+    assert!(days(&mut database).await.contains(&today), "{today}");
+    assert_eq!(count(&mut database, "pg_constraint where conname = 'is_closed'").await, 0);
 }
 
 #[tokio::test]

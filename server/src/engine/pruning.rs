@@ -128,6 +128,7 @@ impl Pruning {
         if !keeper.is_alone().await? || !keeper.turn(self.replica, TURN).await? {
             return Ok(0);
         }
+        let now = keeper.set_time().await?;
         keeper.clean().await?;
         keeper.make(SETTLED.unsigned_abs(), AHEAD).await?;
         let retentions: Vec<Duration> = each(kept).into_iter().collect();
@@ -135,7 +136,6 @@ impl Pruning {
         let mut open = Uuid::nil();
         let mut before: Option<Partition> = None;
         for partition in keeper.partitions().await? {
-            let now = self.store.clock().now();
             if partition.is_settled(now) {
                 open = partition.last;
             }
@@ -150,7 +150,7 @@ impl Pruning {
                 Some(partition)
             };
         }
-        Ok(gone + self.prune_brief(keeper, kept, open).await?)
+        Ok(gone + self.prune_brief(keeper, kept, open, now).await?)
     }
 
     /// Looks at a partition that takes no more tasks; answers with what is there afterwards, and how many tasks
@@ -212,8 +212,8 @@ impl Pruning {
         keeper: &mut Keeper,
         kept: &Kept,
         open: Uuid,
+        now: Timestamp,
     ) -> Result<u64, Error> {
-        let now = self.store.clock().now();
         let brief: Vec<Duration> = each(kept).into_iter().filter(|r| *r < BRIEF).collect();
         let times: Vec<Timestamp> = brief.iter().map(|retention| before(now, *retention)).collect();
         let ended = keeper.tick(&times).await?;

@@ -45,6 +45,8 @@ pub struct Kept {
 pub struct Keeper {
     connection: PgConnection,
     store: Store,
+    /// What statements go by instead of their own time.
+    now: Option<jiff_sqlx::Timestamp>,
 }
 
 type Statement<'q> = Query<'q, Postgres, PgArguments>;
@@ -68,7 +70,7 @@ impl Store {
             // A lost connection shows at the next statement.
             tracing::debug!(%error, "this server cannot watch its clients");
         }
-        Ok(Keeper { connection, store: self.clone() })
+        Ok(Keeper { connection, store: self.clone(), now: self.now() })
     }
 }
 
@@ -93,6 +95,15 @@ impl Keeper {
         tokio::time::timeout(LONGEST, rows).await.unwrap_or(Err(Error::Unknown(None)))
     }
 
+    /// The time that everything goes by from here on. It is the database's, since clocks of replicas differ: what one
+    /// of them takes for over, others may still write to.
+    pub async fn set_time(&mut self) -> Result<Timestamp, Error> {
+        let rows = self.rows(query(sql::HISTORY_NOW).bind(self.now)).await?;
+        let now: jiff_sqlx::Timestamp = one(&rows, "now")?;
+        self.now = Some(now);
+        Ok(now.to_jiff())
+    }
+
     /// Whether nobody else looks after the partitions, from now on until this one ends: by a lock of the session,
     /// which lasts as long as its statements, whatever is known here of them.
     pub async fn is_alone(&mut self) -> Result<bool, Error> {
@@ -112,8 +123,7 @@ impl Keeper {
 
     /// Makes the partitions from the day of so long ago to so many days ahead; how many.
     pub async fn make(&mut self, ago: Duration, days: i32) -> Result<i32, Error> {
-        let statement =
-            query(sql::HISTORY_MAKE).bind(self.store.now()).bind(milliseconds(ago)).bind(days);
+        let statement = query(sql::HISTORY_MAKE).bind(self.now).bind(milliseconds(ago)).bind(days);
         one(&self.rows(statement).await?, "made")
     }
 
@@ -134,7 +144,7 @@ impl Keeper {
     /// are to stay.
     pub async fn close(&mut self, suffix: &str, kept: &Kept) -> Result<(u64, u64), Error> {
         self.rows(query(sql::HISTORY_CLOSE).bind(suffix)).await?;
-        let statement = query(sql::HISTORY_COUNT).bind(suffix).bind(self.store.now());
+        let statement = query(sql::HISTORY_COUNT).bind(suffix).bind(self.now);
         let rows = self.rows(kept.bind(statement)).await?;
         Ok((natural(one(&rows, "gone")?), natural(one(&rows, "kept")?)))
     }
@@ -143,7 +153,7 @@ impl Keeper {
     pub async fn examined(&mut self, suffix: &str, tasks: u64) -> Result<(), Error> {
         let statement = query(sql::HISTORY_EXAMINED)
             .bind(suffix)
-            .bind(self.store.now())
+            .bind(self.now)
             .bind(i64::try_from(tasks).unwrap_or(i64::MAX));
         self.rows(statement).await.map(drop)
     }
@@ -159,7 +169,7 @@ impl Keeper {
         name: &str,
         kept: &Kept,
     ) -> Result<(), Error> {
-        let statement = query(sql::HISTORY_KEEP).bind(name).bind(suffixes).bind(self.store.now());
+        let statement = query(sql::HISTORY_KEEP).bind(name).bind(suffixes).bind(self.now);
         let horizon: i64 = one(&self.rows(kept.bind(statement)).await?, "horizon")?;
         self.put(suffixes, Some(name), horizon).await
     }
@@ -202,7 +212,7 @@ impl Keeper {
         limit: i64,
     ) -> Result<(u64, Option<Uuid>), Error> {
         let statement =
-            query(sql::HISTORY_DELETE).bind(self.store.now()).bind(from).bind(before).bind(limit);
+            query(sql::HISTORY_DELETE).bind(self.now).bind(from).bind(before).bind(limit);
         let rows = self.rows(kept.bind(statement)).await?;
         Ok((natural(one(&rows, "gone")?), one(&rows, "last_id")?))
     }
@@ -217,7 +227,7 @@ impl Keeper {
         limit: i64,
     ) -> Result<u64, Error> {
         let statement = query(sql::HISTORY_DELETE_BRIEF)
-            .bind(self.store.now())
+            .bind(self.now)
             .bind(from)
             .bind(Uuid::max())
             .bind(since)
@@ -230,7 +240,7 @@ impl Keeper {
     /// of these times, as far as is known (else 0).
     pub async fn tick(&mut self, times: &[Timestamp]) -> Result<Vec<i64>, Error> {
         let times: Vec<_> = times.iter().map(|time| time.to_sqlx()).collect();
-        let statement = query(sql::HISTORY_TICK).bind(self.store.now()).bind(times);
+        let statement = query(sql::HISTORY_TICK).bind(self.now).bind(times);
         all(&self.rows(statement).await?, |row| get(row, "xid"))
     }
 

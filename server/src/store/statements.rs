@@ -32,6 +32,7 @@ statements! {
     HISTORY_LIST = "history/list";
     HISTORY_LOCK = "history/lock";
     HISTORY_MAKE = "history/make";
+    HISTORY_NOW = "history/now";
     HISTORY_REPLACE = "history/replace";
     HISTORY_SWEEP = "history/sweep";
     HISTORY_TICK = "history/tick";
