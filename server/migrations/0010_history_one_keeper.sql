@@ -24,6 +24,18 @@ begin
 end
 $$;
 
+-- As before, and waits for no lock if it is closed already.
+create or replace function history_close(suffix text) returns void
+language plpgsql security definer set search_path from current set lock_timeout = '300ms' as $$
+begin
+    if exists (select from pg_constraint c
+               where c.conrelid = format('%I', 'task_' || suffix)::regclass and c.conname = 'is_closed') then
+        return;
+    end if;
+    execute format('alter table %I add constraint is_closed check (false) not valid', 'task_' || suffix);
+end
+$$;
+
 -- As before, and only if `name` is still there: somebody may have taken it for what a round has left behind. What has
 -- changed is found by the transactions in which results and attempts were written, and by late reports, of which an
 -- attempt has one at most. Everything stands still meanwhile, so that nothing is read whole; only a large partition

@@ -6,14 +6,14 @@ use std::time::Duration;
 use bellringer_api::v1 as pb;
 use bellringer_server::clock::{Clock, SystemClock};
 use bellringer_server::engine::Error;
-use bellringer_server::store::migrate;
+use bellringer_server::store::{Kept, migrate};
 use jiff::Timestamp;
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::task::JoinSet;
 
 use crate::support::make::{seconds, task};
-use crate::support::postgres::{fresh_database, patiently};
+use crate::support::postgres::{fresh_database, patiently, store};
 use crate::support::relay::Relay;
 use crate::support::{Replica, TestServer};
 
@@ -324,6 +324,25 @@ async fn what_changes_while_a_day_is_being_moved_is_found_without_reading_it_who
     assert_eq!(count(&mut database, "attempt where number = 1 and late_outcome = 1").await, 1);
     assert_eq!(count(&mut database, "attempt where number = 2").await, 1);
     assert_eq!(test.state(&waiting).await, pb::TaskState::Cancelled);
+}
+
+#[tokio::test]
+async fn a_partition_that_was_moved_once_is_closed_before_it_is_moved_again() {
+    let test = TestServer::start().await;
+    let mut database = test.database().await;
+    let both: Vec<String> = days(&mut database).await.into_iter().take(2).collect();
+    // So that it goes no further than to close them.
+    sqlx::raw_sql("create table task_taken ()").execute(&mut database).await.unwrap();
+    let mut keeper =
+        store(&test.url, Duration::from_secs(3)).await.unwrap().keeper().await.unwrap();
+    let kept = Kept { lanes: Vec::new(), idempotency: Duration::ZERO };
+    assert!(keeper.replace(&both, "taken", &kept).await.is_err());
+    for suffix in both {
+        let closed = format!(
+            "pg_constraint where conname = 'is_closed' and conrelid = 'task_{suffix}'::regclass"
+        );
+        assert_eq!(count(&mut database, &closed).await, 1, "{suffix}");
+    }
 }
 
 /// Keeps whatever comes to its end for an hour.

@@ -143,10 +143,14 @@ impl Keeper {
     /// Lets no more tasks into a partition, and counts those in it that were kept long enough and those that
     /// are to stay.
     pub async fn close(&mut self, suffix: &str, kept: &Kept) -> Result<(u64, u64), Error> {
-        self.rows(query(sql::HISTORY_CLOSE).bind(suffix)).await?;
+        self.shut(suffix).await?;
         let statement = query(sql::HISTORY_COUNT).bind(suffix).bind(self.now);
         let rows = self.rows(kept.bind(statement)).await?;
         Ok((natural(one(&rows, "gone")?), natural(one(&rows, "kept")?)))
+    }
+
+    async fn shut(&mut self, suffix: &str) -> Result<(), Error> {
+        self.rows(query(sql::HISTORY_CLOSE).bind(suffix)).await.map(drop)
     }
 
     /// Notes that a partition was looked at, and how many tasks it keeps.
@@ -158,8 +162,8 @@ impl Keeper {
         self.rows(statement).await.map(drop)
     }
 
-    /// Puts a partition `name` with what has to be kept in the place of closed ones, which must follow each
-    /// other.
+    /// Puts a partition `name` with what has to be kept in the place of others, which must follow each other and
+    /// take no more tasks. They are closed, since one that was put in the place of others is not.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the tables are too busy to be locked; nothing was changed then.
@@ -169,6 +173,9 @@ impl Keeper {
         name: &str,
         kept: &Kept,
     ) -> Result<(), Error> {
+        for suffix in suffixes {
+            self.shut(suffix).await?;
+        }
         let statement = query(sql::HISTORY_KEEP).bind(name).bind(suffixes).bind(self.now);
         let horizon: i64 = one(&self.rows(kept.bind(statement)).await?, "horizon")?;
         self.put(suffixes, Some(name), horizon).await
