@@ -51,14 +51,14 @@ queues of their own, whose finished tasks are kept for a minute only.
 
 Examples:
   bellctl bench                              # throughput and latency, 4 minutes
-  bellctl bench --all -o json > bench.json   # every suite, 40 minutes
+  bellctl bench --all -o json > bench.json   # every suite, half an hour
   bellctl bench --quick                      # less than 2 minutes; fails if a ratio is grossly bad
   bellctl bench --suite throughput --handshake-file /tmp/handshake")]
 pub(crate) struct Bench {
     /// What to measure; several with commas between [default: throughput,latency]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SUITE")]
     suite: Vec<Suite>,
-    /// Measure everything; takes about 40 minutes
+    /// Measure everything; takes about half an hour
     #[arg(long, conflicts_with = "suite")]
     all: bool,
     /// Small numbers, and failure only if a ratio is grossly bad; less than two minutes
