@@ -192,6 +192,35 @@ async fn g_16_a_watch_of_a_filter_shows_tasks_that_come_later_and_only_those_tha
 }
 
 #[tokio::test]
+async fn progress_is_shown_to_whoever_watches_its_queue_whichever_of_several_it_is() {
+    let test = TestServer::start().await;
+    for queue in ["mail", "images", "reports"] {
+        let filter = pb::TaskFilter { queue: queue.to_owned(), ..Default::default() };
+        let request = pb::WatchTasksRequest { filter: Some(filter), ..Default::default() };
+        let mut watch = Watching::begin(&test.replica, request).await;
+        watch.snapshot().await;
+        let queues = vec![queue.to_owned()];
+        let hello = pb::Hello { credit: 1, queues, ..Default::default() };
+        let mut worker = Worker::hello(&test.replica, hello).await;
+        let id = test.submit(pb::TaskSpec { queue: queue.to_owned(), ..task() }).await;
+        let attempt = worker.task().await.attempt;
+        watch.until(&id, pb::TaskState::Running).await;
+
+        let progress = pb::AttemptProgress {
+            task_id: id.clone(),
+            attempt,
+            progress: Some(pb::Progress { current: 3.0, total: 10.0, ..Default::default() }),
+            checkpoint: None,
+        };
+        let beat = pb::Beat { progress: vec![progress] };
+        worker.send(pb::work_request::Message::Beat(beat)).await;
+
+        let shown = watch.until(&id, pb::TaskState::Running).await.progress;
+        assert_eq!(shown.expect(queue).current, 3.0);
+    }
+}
+
+#[tokio::test]
 async fn g_16_a_resumed_watch_has_every_final_state_that_was_missed() {
     let test = TestServer::start().await;
     let kind = || Some(pb::TaskFilter { kind: "work".to_owned(), ..Default::default() });

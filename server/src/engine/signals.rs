@@ -66,11 +66,6 @@ impl Signals {
         self.hub.changed(tasks.map(|(task, lane, _)| (task, lane)));
     }
 
-    /// This task changed, and its lane is not known; `lane` is one of its namespace.
-    pub fn changed_unknown(&self, task: TaskId, lane: i32) {
-        self.changed(std::iter::once((task, lane, 0)));
-    }
-
     /// These tasks were moved: counts them, wakes who waits for them, and shows them to who watches.
     pub fn moved(&self, tasks: &[Ended]) {
         self.meter.moved(tasks);

@@ -296,12 +296,7 @@ impl Workers {
             .collect();
         // Two attempts of one task cannot both be held, so ids do not repeat among the held ones.
         let written = self.store.report_progress(&reports).await?;
-        // Watchers look by lane; the task tells the lane, so any of the namespace will do.
-        let lane = self.registry.select(|lane| lane.namespace_id == namespace);
-        let lane = lane.first().map(|lane| lane.id).unwrap_or_default();
-        for task in written {
-            self.signals.changed_unknown(task, lane);
-        }
+        self.signals.changed(written.iter().map(|(task, lane)| (*task, *lane, 0)));
         Ok(())
     }
 

@@ -312,11 +312,11 @@ impl Store {
         self.hot_rows(statement).await.map(drop)
     }
 
-    /// Keeps the last progress and checkpoint of attempts that are held; answers with their tasks.
+    /// Keeps the last progress and checkpoint of attempts that are held; answers with their tasks and lanes.
     pub async fn report_progress(
         &self,
         reports: &[(Lease, ProgressReport)],
-    ) -> Result<Vec<TaskId>, Error> {
+    ) -> Result<Vec<(TaskId, i32)>, Error> {
         let each = reports.iter();
         let statement = query(sql::TASKS_REPORT_PROGRESS)
             .bind(self.now())
@@ -339,7 +339,9 @@ impl Store {
                     .collect::<Vec<_>>(),
             )
             .bind(each.map(|(_, r)| r.checkpoint.as_deref()).collect::<Vec<_>>());
-        all(&self.hot_rows(statement).await?, |row| Ok(TaskId(get(row, "id")?)))
+        all(&self.hot_rows(statement).await?, |row| {
+            Ok((TaskId(get(row, "id")?), get(row, "lane")?))
+        })
     }
 }
 
