@@ -119,16 +119,13 @@ async fn g_16_a_change_that_nobody_told_of_is_found() {
 }
 
 /// Cancels a task as another replica whose hints are lost would do it.
+const END_UNSEEN: &str =
+    "with gone as (delete from ready where id = $1::uuid returning id, namespace, lane)
+     insert into result (id, namespace, lane, state, attempt, tries, finished_at)
+     select id, namespace, lane, 7, 0, 0, now() from gone";
+
 async fn end_unseen(test: &TestServer, id: &str) {
-    sqlx::query(
-        "with gone as (delete from ready where id = $1::uuid returning id, namespace, lane)
-         insert into result (id, namespace, lane, state, attempt, tries, finished_at)
-         select id, namespace, lane, 7, 0, 0, now() from gone",
-    )
-    .bind(id)
-    .execute(&mut test.database().await)
-    .await
-    .unwrap();
+    sqlx::query(END_UNSEEN).bind(id).execute(&mut test.database().await).await.unwrap();
 }
 
 #[tokio::test]
@@ -268,6 +265,50 @@ async fn g_16_a_watcher_that_does_not_read_is_ended_with_a_reason_and_slows_nobo
         }
     };
     assert_eq!(reason(&ended), "SLOW_CONSUMER");
+}
+
+#[tokio::test]
+async fn g_16_a_transaction_that_hangs_ends_no_watch_and_its_own_end_is_told_when_it_commits() {
+    /// More than one look reads.
+    const MANY: i32 = 110_000;
+    let test = TestServer::start().await;
+    let id = test.submit(task()).await;
+    let mut hanging = test.database().await;
+    sqlx::raw_sql("begin; select pg_current_xact_id()").execute(&mut hanging).await.unwrap();
+    let mut database = test.database().await;
+    sqlx::query(
+        "insert into result (id, namespace, lane, state, attempt, tries, finished_at)
+         select gen_random_uuid(), namespace, lane, 5, 1, 1, now()
+         from ready, generate_series(1, $1)",
+    )
+    .bind(MANY)
+    .execute(&mut database)
+    .await
+    .unwrap();
+    let filter = || Some(pb::TaskFilter { kind: "work".to_owned(), ..Default::default() });
+    let request = pb::WatchTasksRequest { filter: filter(), ..Default::default() };
+    let mut watch = Watching::begin(&test.replica, request).await;
+    assert_eq!(watch.snapshot().await, std::slice::from_ref(&id));
+    let mut token = watch.token.clone();
+
+    // Each of them is found by a look of its own.
+    for _ in 0..3 {
+        let other = test.submit(task()).await;
+        end_unseen(&test, &other).await;
+        watch.until(&other, pb::TaskState::Cancelled).await;
+        token.clone_from(&watch.token);
+    }
+    sqlx::query(END_UNSEEN).bind(&id).execute(&mut hanging).await.unwrap();
+    let last = test.submit(task()).await;
+    end_unseen(&test, &last).await;
+    watch.until(&last, pb::TaskState::Cancelled).await;
+    sqlx::raw_sql("commit").execute(&mut hanging).await.unwrap();
+
+    watch.until(&id, pb::TaskState::Cancelled).await;
+    let resume =
+        pb::WatchTasksRequest { filter: filter(), resume_token: token, ..Default::default() };
+    let resumed = Watching::begin(&test.replica, resume).await.snapshot().await;
+    assert!([&id, &last].iter().all(|id| resumed.contains(id)), "{resumed:?}");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::domain::{
     Attempt, AttemptOutcome, Filter, ListQuery, Namespace, NewTask, Payload, Selection, Task,
     TaskId, TaskState, UniqueConflict, View, history, revision,
 };
-use crate::store::{ListRows, Store, TaskRow};
+use crate::store::{ListRows, Sight, Store, TaskRow};
 
 /// Reads tasks.
 #[derive(Debug)]
@@ -99,12 +99,12 @@ impl Reading {
         self.dress(namespace, rows, query.view).await
     }
 
-    /// Tasks that came to their end at or after `horizon` and may match a watch, with the transactions in
+    /// Tasks that came to their end in transactions beyond `since` and may match a watch, with the transactions in
     /// which they did: at most one more than `most`.
     pub async fn journal(
         &self,
         watcher: &Watcher,
-        horizon: i64,
+        since: &Sight,
         most: usize,
     ) -> Result<HashMap<TaskId, i64>, Error> {
         let lanes = match watcher.filter() {
@@ -113,7 +113,7 @@ impl Reading {
         };
         let limit = i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX);
         let found =
-            self.store.journal(Some(watcher.namespace), horizon, lanes.as_deref(), limit).await?;
+            self.store.journal(Some(watcher.namespace), since, lanes.as_deref(), limit).await?;
         Ok(found.into_iter().map(|row| (row.id, row.ended)).collect())
     }
 

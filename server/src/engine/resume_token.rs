@@ -7,19 +7,23 @@ use jiff::Timestamp;
 use super::Error;
 use crate::domain::{Namespace, Selection};
 use crate::seal::Seal;
-use crate::store::Horizon;
+use crate::store::{Horizon, Sight};
 
 const KIND: &str = "watch";
 /// Older tokens are not honoured: what they missed may have been pruned.
 const LONGEST_LIFE_SECONDS: i64 = 3_600;
+/// If what ran is this close to the newest, the oldest of it says enough: what is told twice then, is little.
+const NEAR: i64 = 100;
+/// Transactions that ran, in a token.
+const MOST_RUNNING: usize = 64;
 
 /// Where a watch stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResumeToken {
     /// Which history of which database.
     pub incarnation: String,
-    /// Everything final before this was sent.
-    pub horizon: i64,
+    /// Everything final within this was sent.
+    pub sight: Sight,
     /// When it was made, in seconds since 1970.
     pub issued_at: i64,
 }
@@ -50,9 +54,17 @@ impl ResumeToken {
         text
     }
 
-    /// The opaque text.
+    /// The opaque text. Servers from before transactions that hang were told apart take those that have a `|` for
+    /// tokens of another database.
     pub fn encode(&self, seal: &Seal, watched: &str) -> String {
-        let text = format!("{} {} {}", self.horizon, self.issued_at, self.incarnation);
+        let sight = self.sight.clone().shortened(MOST_RUNNING);
+        let mut text = format!("{} {} {}", sight.oldest(), self.issued_at, self.incarnation);
+        if sight.newest.saturating_sub(sight.oldest()) > NEAR {
+            write!(text, "|{}", sight.newest).ok();
+            for xid in &sight.running {
+                write!(text, ",{xid}").ok();
+            }
+        }
         seal.seal(KIND, watched, &text)
     }
 
@@ -66,11 +78,20 @@ impl ResumeToken {
         let text = seal.open(KIND, watched, token).ok_or_else(wrong)?;
         let mut parts = text.splitn(3, ' ');
         let mut next = || parts.next().ok_or_else(wrong);
-        Ok(Self {
-            horizon: next()?.parse().map_err(|_| wrong())?,
-            issued_at: next()?.parse().map_err(|_| wrong())?,
-            incarnation: next()?.to_owned(),
-        })
+        let number = |text: &str| text.parse::<i64>().map_err(|_| wrong());
+        let oldest = number(next()?)?;
+        let issued_at = number(next()?)?;
+        let rest = next()?;
+        let (incarnation, sight) = match rest.split_once('|') {
+            None => (rest, Sight::before(oldest)),
+            Some((incarnation, numbers)) => {
+                let mut numbers = numbers.split(',').map(number);
+                let newest = numbers.next().ok_or_else(wrong)??;
+                let running = numbers.collect::<Result<_, _>>()?;
+                (incarnation, Sight { newest, running })
+            }
+        };
+        Ok(Self { sight, issued_at, incarnation: incarnation.to_owned() })
     }
 
     /// Whether nothing can have been missed since.
@@ -78,7 +99,7 @@ impl ResumeToken {
         if self.incarnation != present.incarnation {
             return Err(Error::Resync("it is from another database"));
         }
-        if self.horizon > present.newest {
+        if self.sight.newest > present.sight.newest {
             return Err(Error::Resync("it is from the future"));
         }
         if now.as_second().saturating_sub(self.issued_at) > LONGEST_LIFE_SECONDS {
@@ -92,16 +113,34 @@ impl ResumeToken {
 mod tests {
     use super::*;
 
+    fn token(sight: Sight) -> ResumeToken {
+        ResumeToken { incarnation: "a b/1".to_owned(), sight, issued_at: 1_800_000_000 }
+    }
+
     #[test]
     fn a_token_comes_back_as_it_went_out_and_nonsense_is_refused() {
-        let token =
-            ResumeToken { incarnation: "a b/1".to_owned(), horizon: 7, issued_at: 1_800_000_000 };
         let seal = Seal::new(&[7; 32]);
+        let token = token(Sight::before(7));
         let text = token.encode(&seal, "default");
         assert_eq!(ResumeToken::decode(&seal, "default", &text), Ok(token));
         assert!(ResumeToken::decode(&seal, "other", &text).is_err());
-        for bad in ["", "!", "AAAA", &seal.seal(KIND, "default", "1 x y")] {
+        let sealed = |text: &str| seal.seal(KIND, "default", text);
+        for bad in ["", "!", "AAAA", &sealed("1 x y"), &sealed("1 2 y|"), &sealed("1 2 y|3,z")] {
             assert!(ResumeToken::decode(&seal, "default", bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_token_tells_transactions_that_hang_from_what_has_ended_since() {
+        let seal = Seal::new(&[7; 32]);
+        let decoded = |sight: Sight| {
+            let text = token(sight).encode(&seal, "default");
+            ResumeToken::decode(&seal, "default", &text).unwrap().sight
+        };
+        let hanging = Sight { newest: 500_000, running: vec![7, 499_990] };
+        assert_eq!(decoded(hanging.clone()), hanging);
+        let many = Sight { newest: 500_000, running: (1..2_000).map(|n| n * 10).collect() };
+        assert_eq!(decoded(many.clone()), many.shortened(64));
+        assert_eq!(decoded(Sight { newest: 30, running: vec![7, 8] }), Sight::before(7));
     }
 }

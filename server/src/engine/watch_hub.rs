@@ -22,7 +22,7 @@ use crate::domain::{
 };
 use crate::metrics::Metrics;
 use crate::seal::Seal;
-use crate::store::Horizon;
+use crate::store::{Horizon, Sight};
 
 /// Tasks of a snapshot or of a resumed journal.
 const LARGEST_SNAPSHOT: usize = 10_000;
@@ -78,8 +78,8 @@ impl Watch {
         let horizon = self.hub.lock().horizon.clone();
         let incarnation = horizon.map(|horizon| horizon.incarnation).unwrap_or_default();
         let issued_at = self.hub.reading.now().as_second();
-        let horizon = self.watcher.told_before();
-        super::resume_token::ResumeToken { incarnation, horizon, issued_at }
+        let sight = Arc::unwrap_or_clone(self.watcher.told_before());
+        super::resume_token::ResumeToken { incarnation, sight, issued_at }
             .encode(&self.hub.seal, &self.watched)
     }
 }
@@ -188,7 +188,9 @@ impl WatchHub {
         self.lock().horizon.get_or_insert_with(|| horizon.clone());
         let watched = super::resume_token::ResumeToken::watched(namespace, &selection);
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
-        let watcher = Arc::new(Watcher::new(number, id, selection, view, horizon.xid, self.buffer));
+        let sight = Arc::new(horizon.sight);
+        let watcher =
+            Arc::new(Watcher::new(number, id, selection, view, sight.clone(), self.buffer));
         self.add(&watcher);
         // From here on changes wait behind the snapshot; dropping `watch` gives the place up.
         let watch = Watch { watcher: watcher.clone(), watched, hub: self.clone() };
@@ -199,20 +201,20 @@ impl WatchHub {
                     return Err(Error::TaskNotFound(*missing));
                 }
                 let news = tasks.into_iter().map(|task| News { task: Arc::new(task), ended: None });
-                watcher.set_snapshot(news, horizon.xid);
+                watcher.set_snapshot(news, sight);
             }
             Selection::Filter(filter) => {
-                let since = resume.map(|resume| resume.horizon);
+                let since = resume.map(|resume| Arc::new(resume.sight));
                 let mut tasks = BTreeMap::new();
                 for task in self.unfinished(namespace, filter, view).await? {
                     tasks.insert(task.id, News { task: Arc::new(task), ended: None });
                 }
-                if let Some(since) = since {
+                if let Some(since) = &since {
                     for news in self.finished_since(&watcher, namespace, since).await? {
                         tasks.insert(news.task.id, news);
                     }
                 }
-                watcher.set_snapshot(tasks.into_values(), since.unwrap_or(horizon.xid));
+                watcher.set_snapshot(tasks.into_values(), since.unwrap_or(sight));
             }
         }
         Ok(watch)
@@ -251,9 +253,9 @@ impl WatchHub {
         &self,
         watcher: &Watcher,
         namespace: &Namespace,
-        horizon: i64,
+        since: &Sight,
     ) -> Result<Vec<News>, Error> {
-        let ended = self.reading.journal(watcher, horizon, LARGEST_SNAPSHOT).await?;
+        let ended = self.reading.journal(watcher, since, LARGEST_SNAPSHOT).await?;
         if ended.len() > LARGEST_SNAPSHOT {
             return Err(Error::Resync("too much has happened since"));
         }
@@ -296,32 +298,26 @@ impl WatchHub {
         }
     }
 
-    /// Offers everything that is known to have changed.
+    /// Offers everything that is known to have changed. What changes meanwhile waits for the next time, so that a
+    /// look at the database gets its turn however fast changes come.
     async fn publish(&self) -> Result<(), Error> {
-        let since = self.lock().dirty_since.take();
-        loop {
-            let dirty: Vec<TaskId> = {
+        let (dirty, since) = {
+            let mut watchers = self.lock();
+            (std::mem::take(&mut watchers.dirty), watchers.dirty_since.take())
+        };
+        let dirty: Vec<TaskId> = dirty.into_iter().collect();
+        for (n, some) in dirty.chunks(limits::BATCH).enumerate() {
+            if let Err(error) = self.publish_some(some).await {
                 let mut watchers = self.lock();
-                let some: Vec<TaskId> =
-                    watchers.dirty.iter().take(limits::BATCH).copied().collect();
-                for id in &some {
-                    watchers.dirty.remove(id);
-                }
-                some
-            };
-            if dirty.is_empty() {
-                if let Some(since) = since {
-                    self.metrics.watches.lag.observe(since.elapsed());
-                }
-                return Ok(());
-            }
-            if let Err(error) = self.publish_some(&dirty).await {
-                let mut watchers = self.lock();
-                watchers.dirty.extend(dirty);
-                watchers.dirty_since = since;
+                watchers.dirty.extend(dirty.iter().skip(n * limits::BATCH));
+                watchers.dirty_since = since.or(watchers.dirty_since);
                 return Err(error);
             }
         }
+        if let Some(since) = since {
+            self.metrics.watches.lag.observe(since.elapsed());
+        }
+        Ok(())
     }
 
     async fn publish_some(&self, ids: &[TaskId]) -> Result<(), Error> {
@@ -341,6 +337,7 @@ impl WatchHub {
                 if task.state.is_final() && ended.is_none() {
                     // It ended between the two looks; the next one tells in which transaction.
                     self.lock().dirty.insert(task.id);
+                    self.changed.notify_one();
                     continue;
                 }
                 self.offer(namespace, &News { task: Arc::new(task), ended });
@@ -363,7 +360,7 @@ impl WatchHub {
         if !self.is_watched() {
             return Ok(());
         }
-        // First the horizon, then what is before it: nothing falls between.
+        // First the horizon, then what is within it: nothing falls between.
         let horizon = self.reading.store().horizon().await?;
         let (ids, filters, before) = {
             let watchers = self.lock();
@@ -391,21 +388,23 @@ impl WatchHub {
         self.lock().dirty.extend(dirty);
         self.publish().await?;
         let mut watchers = self.lock();
+        let sight = Arc::new(horizon.sight.clone());
         for watcher in watchers.index.of_ids().chain(&filters) {
-            watcher.advance(horizon.xid);
+            watcher.advance(&sight);
         }
         watchers.horizon = Some(horizon);
         Ok(())
     }
 
-    /// What came to its end since the horizons of these watches: one look at the journal for all of them. If
-    /// that is too much, those that are furthest behind are ended.
+    /// What came to its end since the horizons of these watches: one look at the journal for all of them, from the
+    /// horizon that is furthest behind. If that is too much, they are ended.
     async fn ended_since(&self, filters: &[Arc<Watcher>]) -> Result<Vec<TaskId>, Error> {
-        let Some(since) = filters.iter().map(|watcher| watcher.horizon()).min() else {
+        let horizons = filters.iter().map(|watcher| watcher.horizon());
+        let Some(since) = horizons.min_by_key(|horizon| horizon.moment()) else {
             return Ok(Vec::new());
         };
         let limit = i64::try_from(MOST_DIRTY).unwrap_or(i64::MAX);
-        let ended = self.reading.store().journal(None, since, None, limit).await?;
+        let ended = self.reading.store().journal(None, &since, None, limit).await?;
         if ended.len() >= MOST_DIRTY {
             for watcher in filters {
                 watcher.end(Error::Resync("too much has happened since"));

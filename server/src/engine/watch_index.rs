@@ -223,7 +223,8 @@ mod tests {
     }
 
     fn watcher(number: u64, namespace: i32, selection: Selection, view: View) -> Arc<Watcher> {
-        Arc::new(Watcher::new(number, namespace, selection, view, 0, 10))
+        let horizon = Arc::new(crate::store::Sight::default());
+        Arc::new(Watcher::new(number, namespace, selection, view, horizon, 10))
     }
 
     fn filter(queue: Option<&str>, kind: Option<&str>, labels: &[(&str, &str)]) -> Selection {

@@ -1,12 +1,13 @@
 //! One watch: what it has seen, and what waits to be sent to it.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
 use super::Error;
 use crate::domain::{Filter, Selection, Task, TaskId, View};
+use crate::store::Sight;
 
 /// What a watch yields.
 #[derive(Debug, Clone)]
@@ -33,18 +34,18 @@ struct Inner {
     /// Revision last sent, by task.
     seen: HashMap<TaskId, i64>,
     /// Tasks whose latest state waits to be sent, in the order of their first change, with the horizon then.
-    order: VecDeque<(TaskId, i64)>,
+    order: VecDeque<(TaskId, Arc<Sight>)>,
     latest: HashMap<TaskId, News>,
-    /// Tasks in `seen` that came to their end at or after the horizon, by the transaction in which they did.
-    finals: BTreeSet<(i64, TaskId)>,
+    /// Tasks in `seen` that came to their end beyond the horizon, with the transactions in which they did.
+    finals: Vec<(i64, TaskId)>,
     /// What the watch begins with, as far as it is not sent.
     snapshot: VecDeque<News>,
     /// Whether the end of the snapshot waits to be sent.
     is_beginning: bool,
     /// The horizon that the snapshot goes on from.
-    began: i64,
-    /// Whatever came to its end before this was sent, waits to be, or was over when the watch began.
-    horizon: i64,
+    began: Arc<Sight>,
+    /// Whatever came to its end within this was sent, waits to be, or was over when the watch began.
+    horizon: Arc<Sight>,
     /// Of a watch of ids: those not finished yet.
     unfinished: Option<usize>,
     ended: Option<Error>,
@@ -74,9 +75,10 @@ impl Watcher {
         namespace: i32,
         selection: Selection,
         view: View,
-        horizon: i64,
+        horizon: Arc<Sight>,
         buffer: usize,
     ) -> Self {
+        let began = horizon.clone();
         let unfinished = match &selection {
             Selection::Ids(ids) => Some(ids.len()),
             Selection::Filter(_) => None,
@@ -86,39 +88,44 @@ impl Watcher {
             selection,
             view,
             number,
-            inner: Mutex::new(Inner { unfinished, horizon, began: horizon, ..Inner::default() }),
+            inner: Mutex::new(Inner { unfinished, horizon, began, ..Inner::default() }),
             arrived: Notify::new(),
             was_ended: watch::Sender::new(false),
             buffer,
         }
     }
 
-    /// Everything final before this horizon was sent, or waits to be.
-    pub fn horizon(&self) -> i64 {
-        self.lock().horizon
+    /// Everything final within this horizon was sent, or waits to be.
+    pub fn horizon(&self) -> Arc<Sight> {
+        self.lock().horizon.clone()
     }
 
-    /// Everything final before this horizon was sent: a watch that goes on from here misses nothing.
-    pub fn told_before(&self) -> i64 {
+    /// Everything final within this horizon was sent: a watch that goes on from here misses nothing.
+    pub fn told_before(&self) -> Arc<Sight> {
         let inner = self.lock();
         match inner.order.front() {
-            _ if inner.is_beginning => inner.began,
-            Some((_, horizon)) => *horizon,
-            None => inner.horizon,
+            _ if inner.is_beginning => inner.began.clone(),
+            Some((_, horizon)) => horizon.clone(),
+            None => inner.horizon.clone(),
         }
     }
 
-    /// Moves the horizon on, when everything final before it was offered, and forgets what is before it:
-    /// from now on the horizon itself says that it was told.
-    pub fn advance(&self, horizon: i64) {
+    /// Moves the horizon on, when everything final within it was offered, and forgets what it covers: from now on
+    /// the horizon itself says that it was told.
+    pub fn advance(&self, horizon: &Arc<Sight>) {
         let inner = &mut *self.lock();
-        inner.horizon = inner.horizon.max(horizon);
-        while let Some((ended, task)) = inner.finals.first().copied()
-            && ended < inner.horizon
-        {
-            inner.seen.remove(&task);
-            inner.finals.pop_first();
+        if horizon.moment() <= inner.horizon.moment() {
+            return;
         }
+        inner.horizon = horizon.clone();
+        let seen = &mut inner.seen;
+        inner.finals.retain(|(ended, task)| {
+            let is_past = horizon.covers(*ended);
+            if is_past {
+                seen.remove(task);
+            }
+            !is_past
+        });
     }
 
     /// Whether a task in this revision, which came to its end in this transaction, would be news.
@@ -126,9 +133,9 @@ impl Watcher {
         self.lock().lacks(task, revision, ended)
     }
 
-    /// Puts what a watch begins with before everything else, with its end. What came to its end at or after
-    /// `began` is in it, or follows.
-    pub fn set_snapshot(&self, news: impl IntoIterator<Item = News>, began: i64) {
+    /// Puts what a watch begins with before everything else, with its end. What came to its end beyond `began` is in
+    /// it, or follows.
+    pub fn set_snapshot(&self, news: impl IntoIterator<Item = News>, began: Arc<Sight>) {
         let mut inner = self.lock();
         inner.snapshot = news.into_iter().collect();
         inner.is_beginning = true;
@@ -153,7 +160,7 @@ impl Watcher {
                 self.was_ended.send_replace(true);
             }
             None => {
-                inner.order.push_back((task.id, inner.horizon));
+                inner.order.push_back((task.id, inner.horizon.clone()));
                 inner.latest.insert(task.id, news.clone());
             }
         }
@@ -236,7 +243,8 @@ impl Watcher {
 
 impl Inner {
     fn lacks(&self, task: TaskId, revision: i64, ended: Option<i64>) -> bool {
-        let is_past = self.unfinished.is_none() && ended.is_some_and(|ended| ended < self.horizon);
+        let is_past =
+            self.unfinished.is_none() && ended.is_some_and(|ended| self.horizon.covers(ended));
         !is_past
             && self.seen.get(&task).is_none_or(|seen| *seen < revision)
             && self.latest.get(&task).is_none_or(|latest| latest.task.revision < revision)
@@ -256,8 +264,8 @@ impl Inner {
             match (&mut self.unfinished, news.ended) {
                 (Some(unfinished), _) => *unfinished = unfinished.saturating_sub(1),
                 // It waited so long that the horizon has passed it.
-                (None, Some(ended)) if ended < self.horizon => drop(self.seen.remove(&id)),
-                (None, Some(ended)) => drop(self.finals.insert((ended, id))),
+                (None, Some(ended)) if self.horizon.covers(ended) => drop(self.seen.remove(&id)),
+                (None, Some(ended)) => self.finals.push((ended, id)),
                 (None, None) => {}
             }
         }
@@ -321,10 +329,14 @@ mod tests {
         News { task: Arc::new(task), ended }
     }
 
+    fn before(xid: i64) -> Arc<Sight> {
+        Arc::new(Sight::before(xid))
+    }
+
     fn begun(horizon: i64, buffer: usize, snapshot: Vec<News>, began: i64) -> Watcher {
         let selection = Selection::Filter(Filter::default());
-        let watcher = Watcher::new(1, 7, selection, View::Basic, horizon, buffer);
-        watcher.set_snapshot(snapshot, began);
+        let watcher = Watcher::new(1, 7, selection, View::Basic, before(horizon), buffer);
+        watcher.set_snapshot(snapshot, before(began));
         watcher
     }
 
@@ -346,7 +358,7 @@ mod tests {
         watcher.offer(&end);
         assert_eq!(next(&watcher), Some((1, 5)));
         for horizon in [20, 21, 30] {
-            watcher.advance(horizon);
+            watcher.advance(&before(horizon));
             assert!(!watcher.lacks(end.task.id, 5, end.ended), "at {horizon}");
             watcher.offer(&end);
             assert_eq!(next(&watcher), None, "at {horizon}");
@@ -362,37 +374,62 @@ mod tests {
     }
 
     #[test]
+    fn g_16_a_transaction_that_hangs_is_told_when_it_ends_and_holds_up_nothing() {
+        let sight = |newest, running: &[i64]| Arc::new(Sight { newest, running: running.to_vec() });
+        let selection = Selection::Filter(Filter::default());
+        let watcher = Watcher::new(1, 7, selection, View::Basic, sight(20, &[5]), 10);
+        watcher.set_snapshot([], sight(20, &[5]));
+        assert_eq!(next(&watcher), Some((0, 0)));
+        assert!(!watcher.lacks(news(1, 5, None).task.id, 5, Some(19)), "over before the watch");
+        watcher.offer(&news(1, 5, Some(22)));
+        assert_eq!(next(&watcher), Some((1, 5)));
+        watcher.advance(&sight(30, &[5]));
+        assert!(watcher.lock().seen.is_empty(), "what is past takes no room");
+        watcher.advance(&sight(20, &[5]));
+        assert_eq!(watcher.horizon(), sight(30, &[5]), "an older look sets nothing back");
+        watcher.offer(&news(1, 5, Some(22)));
+        assert_eq!(next(&watcher), None);
+        let hung = news(2, 5, Some(5));
+        watcher.offer(&hung);
+        assert_eq!(next(&watcher), Some((2, 5)));
+        watcher.advance(&sight(30, &[]));
+        watcher.offer(&hung);
+        assert_eq!(next(&watcher), None);
+        assert!(watcher.lock().seen.is_empty());
+    }
+
+    #[test]
     fn g_16_what_waits_is_behind_the_place_from_which_the_watch_can_be_resumed() {
         let watcher = begun(20, 10, Vec::new(), 20);
         assert_eq!(next(&watcher), Some((0, 0)));
         watcher.offer(&news(1, 5, Some(22)));
-        watcher.advance(30);
+        watcher.advance(&before(30));
         watcher.offer(&news(2, 5, Some(33)));
-        watcher.advance(40);
-        assert_eq!(watcher.told_before(), 20);
+        watcher.advance(&before(40));
+        assert_eq!(watcher.told_before(), before(20));
         assert_eq!(next(&watcher), Some((1, 5)));
-        assert_eq!(watcher.told_before(), 30);
+        assert_eq!(watcher.told_before(), before(30));
         assert_eq!(next(&watcher), Some((2, 5)));
-        assert_eq!(watcher.told_before(), 40);
+        assert_eq!(watcher.told_before(), before(40));
         assert!(watcher.lock().seen.is_empty(), "what the horizon has passed takes no room");
     }
 
     #[test]
     fn g_16_a_resumed_snapshot_that_is_not_sent_whole_can_be_resumed_where_it_began() {
         let watcher = begun(20, 10, vec![news(1, 5, Some(11)), news(2, 5, Some(12))], 10);
-        watcher.advance(30);
+        watcher.advance(&before(30));
         assert_eq!(next(&watcher), Some((1, 5)));
         assert_eq!(next(&watcher), Some((2, 5)));
-        assert_eq!(watcher.told_before(), 10);
+        assert_eq!(watcher.told_before(), before(10));
         assert_eq!(next(&watcher), Some((0, 0)));
-        assert_eq!(watcher.told_before(), 30);
+        assert_eq!(watcher.told_before(), before(30));
     }
 
     #[test]
     fn g_16_what_the_snapshot_tells_is_not_told_again_by_what_waited_meanwhile() {
         let watcher = begun(20, 1, vec![news(1, 5, Some(25))], 10);
         watcher.offer(&news(1, 5, Some(25)));
-        watcher.advance(30);
+        watcher.advance(&before(30));
         assert_eq!(next(&watcher), Some((1, 5)));
         assert!(!watcher.offer(&news(2, 3, None)), "there is room again");
         assert_eq!(next(&watcher), Some((0, 0)));

@@ -59,7 +59,7 @@ pub use submit::{Keyed, KeyedAnswers, Leased, Row as SubmitRow};
 pub use tasks::{CancelRow, ListRows, TaskRow};
 pub use traces::EndedRow;
 pub use upkeep::{Overdue, Since, UpkeepLook};
-pub use watch::{Horizon, JournalRow, RevisionRow};
+pub use watch::{Horizon, JournalRow, RevisionRow, Sight};
 
 use connections::Connections;
 use wall::{Beginning, Behalf};

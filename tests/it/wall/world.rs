@@ -99,7 +99,7 @@ pub(super) const TENANT: &[(&str, &str)] = &[
     ),
     ("schedules/pause", "now(), {n}, 'nightly', 'note', null"),
     ("schedules/delete", "{n}, 'nightly', null"),
-    ("watch/journal", "{n}, 0, null, 100"),
+    ("watch/journal", "{n}, null, 100, 0, '{}', 0, '{}'"),
     ("access/list_keys", "'{name}', null, null, true, 100"),
     ("access/list_audit", "'{name}', null, null, null, 100"),
     ("access/create_key", "'new', '{name}', 'n', '{}', '{}', 'h', 'me', null, 2"),
