@@ -72,6 +72,7 @@ const HOT: &[(&str, bool)] = &[
     ("tasks/list_labelled", true),
     ("watch/revisions", true),
     ("watch/journal", true),
+    ("watch/sizes", true),
     ("tasks/list_unfinished", true),
     ("tasks/attempts", true),
     ("traces/ended", true),
@@ -222,6 +223,7 @@ const WALLED: &[(&str, bool)] = &[
     ("tasks/attempts", true),
     ("tasks/cancel", false),
     ("watch/journal", true),
+    ("watch/sizes", true),
 ];
 
 /// The plans of a tenant.

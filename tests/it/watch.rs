@@ -312,6 +312,42 @@ async fn g_16_a_transaction_that_hangs_ends_no_watch_and_its_own_end_is_told_whe
 }
 
 #[tokio::test]
+async fn g_16_a_slow_watch_of_large_tasks_has_all_of_them_when_it_reads_at_last() {
+    const LARGE: usize = 900_000;
+    let test = TestServer::start().await;
+    let submit = async || {
+        let content = Some(pb::payload::Content::Data(vec![7; LARGE].into()));
+        let payload = Some(pb::Payload { content, content_type: String::new() });
+        test.submit(pb::TaskSpec { payload, ..task() }).await
+    };
+    let mut before = Vec::new();
+    for _ in 0..12 {
+        before.push(submit().await);
+    }
+    let request = pb::WatchTasksRequest {
+        filter: Some(pb::TaskFilter { kind: "work".to_owned(), ..Default::default() }),
+        view: pb::TaskView::Full.into(),
+        ..Default::default()
+    };
+    let mut watch = Watching::begin(&test.replica, request).await;
+    let mut later = Vec::new();
+    for _ in 0..12 {
+        later.push(submit().await);
+    }
+    for id in &later {
+        test.cancel(id).await;
+    }
+
+    assert_eq!(watch.snapshot().await, before);
+    for id in &later {
+        let task = watch.until(id, pb::TaskState::Cancelled).await;
+        let content = task.spec.unwrap().payload.unwrap().content;
+        let Some(pb::payload::Content::Data(data)) = content else { panic!("{content:?}") };
+        assert_eq!(data.len(), LARGE);
+    }
+}
+
+#[tokio::test]
 async fn a_watch_of_a_task_that_is_not_there_is_refused() {
     let test = TestServer::start().await;
     let task_ids = vec!["01a209f7-f26d-75d5-8326-400316a4ee62".to_owned()];

@@ -324,3 +324,29 @@ pub struct Task {
     /// Name of the worker of the current or last attempt.
     pub worker: String,
 }
+
+impl Task {
+    /// What it takes in memory, roughly.
+    pub fn bytes(&self) -> usize {
+        const REST: usize = 1_024;
+        let payload = |payload: Option<&Payload>| payload.map_or(0, |payload| payload.data.len());
+        let error = |error: Option<&TaskError>| {
+            error.map_or(0, |error| error.message.len().saturating_add(error.detail.len()))
+        };
+        let labels =
+            self.spec.labels.iter().map(|(key, value)| key.len().saturating_add(value.len()));
+        let attempts = self.attempts.iter().flat_map(|attempt| {
+            let late = attempt.late.as_ref();
+            let late_result = payload(late.and_then(|late| late.result.as_ref()));
+            let late_error = error(late.and_then(|late| late.error.as_ref()));
+            [REST, error(attempt.error.as_ref()), late_result, late_error]
+        });
+        let own = [
+            REST,
+            self.spec.payload.data.len(),
+            payload(self.result.as_ref()),
+            error(self.error.as_ref()),
+        ];
+        own.into_iter().chain(labels).chain(attempts).fold(0, usize::saturating_add)
+    }
+}

@@ -424,7 +424,7 @@ impl Engine {
         }
         let watch = self.watch(namespace, Selection::Ids(vec![id]), View::Basic, None).await?;
         let finished = async {
-            while let Some(event) = watch.watcher.next().await? {
+            while let Some(event) = watch.next().await? {
                 if let Event::Snapshot(task) | Event::Change(task) = event
                     && task.state.is_final()
                 {

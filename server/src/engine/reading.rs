@@ -15,6 +15,9 @@ use crate::domain::{
 };
 use crate::store::{ListRows, Sight, Store, TaskRow};
 
+/// Bytes of tasks that are read at once with their contents.
+const PAGE_BYTES: usize = 4 << 20;
+
 /// Reads tasks.
 #[derive(Debug)]
 pub struct Reading {
@@ -65,6 +68,22 @@ impl Reading {
     ) -> Result<Vec<Task>, Error> {
         let rows = self.store.tasks(namespace, ids, view == View::Full).await?;
         self.dress(namespace, rows, view).await
+    }
+
+    /// The first of these tasks, as many as may be held in memory at once: how many those are, and the tasks among
+    /// them that the namespace has, in any order.
+    pub async fn first_of(
+        &self,
+        namespace: i32,
+        ids: &[TaskId],
+        view: View,
+    ) -> Result<(usize, Vec<Task>), Error> {
+        let count = match view {
+            View::Basic => ids.len(),
+            View::Full => fitting(ids, &self.store.sizes(namespace, ids).await?),
+        };
+        let ids = ids.get(..count).unwrap_or(ids);
+        Ok((count, self.tasks_of(namespace, ids, view).await?))
     }
 
     /// One task.
@@ -167,6 +186,16 @@ impl Reading {
     }
 }
 
+/// How many of the first have no more than [`PAGE_BYTES`] together: one at least.
+fn fitting(ids: &[TaskId], sizes: &HashMap<TaskId, usize>) -> usize {
+    let mut bytes = 0_usize;
+    let count = ids.iter().take_while(|id| {
+        bytes = bytes.saturating_add(sizes.get(*id).copied().unwrap_or_default());
+        bytes <= PAGE_BYTES
+    });
+    count.count().max(1).min(ids.len())
+}
+
 fn covers(filter: &Filter, lane: &Lane) -> bool {
     filter.queue.as_ref().is_none_or(|queue| *queue == lane.queue)
         && filter.kind.as_ref().is_none_or(|kind| *kind == lane.kind)
@@ -228,5 +257,21 @@ fn task(row: TaskRow, lane: &Lane, attempts: Vec<Attempt>) -> Task {
             traceparent: row.traceparent,
             retry_of: row.retry_of,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_tasks_are_read_as_may_be_held_and_one_at_least() {
+        let ids: Vec<TaskId> = (0..4).map(|n| TaskId(uuid::Uuid::from_u128(n))).collect();
+        let of = |sizes: [usize; 4]| fitting(&ids, &ids.iter().copied().zip(sizes).collect());
+        assert_eq!(of([1, 2, 3, 4]), 4);
+        assert_eq!(of([PAGE_BYTES, 0, 1, 1]), 2);
+        assert_eq!(of([PAGE_BYTES * 2, 1, 1, 1]), 1);
+        assert_eq!(fitting(&ids, &HashMap::new()), 4, "what is gone takes no room");
+        assert_eq!(fitting(&[], &HashMap::new()), 0);
     }
 }

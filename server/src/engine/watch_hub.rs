@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::Error;
 use super::reading::Reading;
 use super::watch_index::{Wanted, WatchIndex};
-use super::watcher::{News, Watcher};
+use super::watcher::{Event, News, Step, Watcher};
 use crate::domain::{
     Filter, ListQuery, Namespace, Selection, Task, TaskId, TaskState, View, limits,
 };
@@ -73,6 +73,27 @@ impl Drop for Watch {
 }
 
 impl Watch {
+    /// The next event; `None` when every task of a watch of ids is finished. Cancel safe.
+    ///
+    /// # Errors
+    /// Why the watch has ended.
+    pub async fn next(&self) -> Result<Option<Event>, Error> {
+        loop {
+            match self.watcher.next().await? {
+                Step::Event(event) => return Ok(Some(event)),
+                Step::End => return Ok(None),
+                Step::Read(ids) => Box::pin(self.read(&ids)).await?,
+            }
+        }
+    }
+
+    async fn read(&self, ids: &[TaskId]) -> Result<(), Error> {
+        let Watcher { namespace, view, .. } = *self.watcher;
+        let (count, tasks) = self.hub.reading.first_of(namespace, ids, view).await?;
+        self.watcher.fill(ids.get(..count).unwrap_or(ids), tasks);
+        Ok(())
+    }
+
     /// The resume token as of now.
     pub fn resume_token(&self) -> String {
         let horizon = self.hub.lock().horizon.clone();
@@ -196,25 +217,24 @@ impl WatchHub {
         let watch = Watch { watcher: watcher.clone(), watched, hub: self.clone() };
         match &watcher.selection {
             Selection::Ids(ids) => {
-                let tasks = self.reading.tasks(namespace, ids, view).await?;
+                let tasks = self.reading.tasks(namespace, ids, View::Basic).await?;
                 if let Some(missing) = ids.iter().find(|id| !tasks.iter().any(|t| t.id == **id)) {
                     return Err(Error::TaskNotFound(*missing));
                 }
-                let news = tasks.into_iter().map(|task| News { task: Arc::new(task), ended: None });
-                watcher.set_snapshot(news, sight);
+                watcher.set_snapshot(tasks.into_iter().map(|task| (task.id, None)), sight);
             }
             Selection::Filter(filter) => {
                 let since = resume.map(|resume| Arc::new(resume.sight));
                 let mut tasks = BTreeMap::new();
-                for task in self.unfinished(namespace, filter, view).await? {
-                    tasks.insert(task.id, News { task: Arc::new(task), ended: None });
+                for id in self.unfinished(namespace, filter).await? {
+                    tasks.insert(id, None);
                 }
                 if let Some(since) = &since {
-                    for news in self.finished_since(&watcher, namespace, since).await? {
-                        tasks.insert(news.task.id, news);
+                    for (id, ended) in self.finished_since(&watcher, namespace, since).await? {
+                        tasks.insert(id, Some(ended));
                     }
                 }
-                watcher.set_snapshot(tasks.into_values(), since.unwrap_or(sight));
+                watcher.set_snapshot(tasks, since.unwrap_or(sight));
             }
         }
         Ok(watch)
@@ -224,8 +244,7 @@ impl WatchHub {
         &self,
         namespace: &Namespace,
         filter: &Filter,
-        view: View,
-    ) -> Result<Vec<Task>, Error> {
+    ) -> Result<Vec<TaskId>, Error> {
         let states: Vec<TaskState> =
             TaskState::ALL.into_iter().filter(|state| !state.is_final()).collect();
         let mut query = ListQuery {
@@ -233,7 +252,7 @@ impl WatchHub {
             filter: Filter { states, ..filter.clone() },
             before: None,
             limit: limits::BATCH,
-            view,
+            view: View::Basic,
         };
         let mut tasks = Vec::new();
         while tasks.len() < LARGEST_SNAPSHOT {
@@ -241,7 +260,7 @@ impl WatchHub {
             let is_last = page.len() < limits::BATCH;
             query.before = page.last().map(|task| task.id);
             // What ended while it was read comes by the journal.
-            tasks.extend(page.into_iter().filter(|task| !task.state.is_final()));
+            tasks.extend(page.iter().filter(|task| !task.state.is_final()).map(|task| task.id));
             if is_last {
                 break;
             }
@@ -254,23 +273,19 @@ impl WatchHub {
         watcher: &Watcher,
         namespace: &Namespace,
         since: &Sight,
-    ) -> Result<Vec<News>, Error> {
+    ) -> Result<Vec<(TaskId, i64)>, Error> {
         let ended = self.reading.journal(watcher, since, LARGEST_SNAPSHOT).await?;
         if ended.len() > LARGEST_SNAPSHOT {
             return Err(Error::Resync("too much has happened since"));
         }
         let ids: Vec<TaskId> = ended.keys().copied().collect();
-        let mut news = Vec::new();
+        let mut found = Vec::new();
         for ids in ids.chunks(limits::BATCH) {
-            let tasks = self.reading.tasks(namespace, ids, watcher.view).await?;
-            news.extend(
-                tasks
-                    .into_iter()
-                    .filter(|task| self.reading.matches(watcher, task))
-                    .map(|task| News { ended: ended.get(&task.id).copied(), task: Arc::new(task) }),
-            );
+            let tasks = self.reading.tasks(namespace, ids, View::Basic).await?;
+            let matching = tasks.iter().filter(|task| self.reading.matches(watcher, task));
+            found.extend(matching.filter_map(|task| Some((task.id, *ended.get(&task.id)?))));
         }
-        Ok(news)
+        Ok(found)
     }
 
     /// Reads what has changed and offers it, until stopped.
@@ -332,18 +347,27 @@ impl WatchHub {
             }
         }
         for ((namespace, view), ids) in by_namespace {
-            for task in self.reading.tasks_of(namespace, &ids, view).await? {
-                let ended = ended.get(&task.id).copied();
-                if task.state.is_final() && ended.is_none() {
-                    // It ended between the two looks; the next one tells in which transaction.
-                    self.lock().dirty.insert(task.id);
-                    self.changed.notify_one();
-                    continue;
+            let mut ids = ids.as_slice();
+            while !ids.is_empty() {
+                let (count, tasks) = self.reading.first_of(namespace, ids, view).await?;
+                for task in tasks {
+                    let ended = ended.get(&task.id).copied();
+                    self.publish_one(namespace, task, ended);
                 }
-                self.offer(namespace, &News { task: Arc::new(task), ended });
+                ids = ids.get(count..).unwrap_or_default();
             }
         }
         Ok(())
+    }
+
+    fn publish_one(&self, namespace: i32, task: Task, ended: Option<i64>) {
+        if task.state.is_final() && ended.is_none() {
+            // It ended between the two looks; the next one tells in which transaction.
+            self.lock().dirty.insert(task.id);
+            self.changed.notify_one();
+            return;
+        }
+        self.offer(namespace, &News { task: Arc::new(task), ended });
     }
 
     fn offer(&self, namespace: i32, news: &News) {

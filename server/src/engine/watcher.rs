@@ -9,6 +9,13 @@ use super::Error;
 use crate::domain::{Filter, Selection, Task, TaskId, View};
 use crate::store::Sight;
 
+/// Bytes of changed tasks that wait for one watcher; of what is beyond, only the ids wait.
+const MOST_HELD: usize = 4 << 20;
+/// Tasks whose contents are read at once for one watcher.
+const PAGE: usize = 100;
+/// A final state that was to be told has been taken away.
+const GONE: Error = Error::Resync("what waited to be sent is not kept any more");
+
 /// What a watch yields.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -20,6 +27,17 @@ pub enum Event {
     Change(Arc<Task>),
 }
 
+/// What a watch goes on with.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// This is to be sent.
+    Event(Event),
+    /// These are next, and their contents have to be read: some of the first at least.
+    Read(Vec<TaskId>),
+    /// Every task of a watch of ids is finished.
+    End,
+}
+
 /// A task as it is now, for those who watch it.
 #[derive(Debug, Clone)]
 pub struct News {
@@ -29,17 +47,31 @@ pub struct News {
     pub ended: Option<i64>,
 }
 
+/// A change that waits to be sent.
+#[derive(Debug)]
+struct Waiting {
+    revision: i64,
+    ended: Option<i64>,
+    /// `None`: it is read when it is sent.
+    task: Option<Arc<Task>>,
+    bytes: usize,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     /// Revision last sent, by task.
     seen: HashMap<TaskId, i64>,
     /// Tasks whose latest state waits to be sent, in the order of their first change, with the horizon then.
     order: VecDeque<(TaskId, Arc<Sight>)>,
-    latest: HashMap<TaskId, News>,
+    latest: HashMap<TaskId, Waiting>,
+    /// Bytes of the tasks in `latest`.
+    held: usize,
     /// Tasks in `seen` that came to their end beyond the horizon, with the transactions in which they did.
     finals: Vec<(i64, TaskId)>,
-    /// What the watch begins with, as far as it is not sent.
-    snapshot: VecDeque<News>,
+    /// What the watch begins with, as far as it is not sent, with the transactions in which it came to its end.
+    snapshot: VecDeque<(TaskId, Option<i64>)>,
+    /// What was read of that which is sent next; `None`: it is not there.
+    read: HashMap<TaskId, Option<Arc<Task>>>,
     /// Whether the end of the snapshot waits to be sent.
     is_beginning: bool,
     /// The horizon that the snapshot goes on from.
@@ -135,9 +167,13 @@ impl Watcher {
 
     /// Puts what a watch begins with before everything else, with its end. What came to its end beyond `began` is in
     /// it, or follows.
-    pub fn set_snapshot(&self, news: impl IntoIterator<Item = News>, began: Arc<Sight>) {
+    pub fn set_snapshot(
+        &self,
+        tasks: impl IntoIterator<Item = (TaskId, Option<i64>)>,
+        began: Arc<Sight>,
+    ) {
         let mut inner = self.lock();
-        inner.snapshot = news.into_iter().collect();
+        inner.snapshot = tasks.into_iter().collect();
         inner.is_beginning = true;
         inner.began = began;
         drop(inner);
@@ -152,20 +188,24 @@ impl Watcher {
             return false;
         }
         let was_over = inner.ended.is_some();
-        let is_full = inner.latest.len() >= self.buffer;
-        match inner.latest.get_mut(&task.id) {
-            Some(latest) => *latest = news.clone(),
-            None if is_full => {
-                inner.ended.get_or_insert(Error::SlowConsumer);
-                self.was_ended.send_replace(true);
-            }
-            None => {
-                inner.order.push_back((task.id, inner.horizon.clone()));
-                inner.latest.insert(task.id, news.clone());
-            }
+        if inner.latest.contains_key(&task.id) {
+            inner.hold(news);
+        } else if inner.latest.len() >= self.buffer {
+            inner.ended.get_or_insert(Error::SlowConsumer);
+            self.was_ended.send_replace(true);
+        } else {
+            inner.order.push_back((task.id, inner.horizon.clone()));
+            inner.hold(news);
         }
         self.arrived.notify_one();
         !was_over && inner.ended.is_some()
+    }
+
+    /// Takes what was read of tasks that it asked for; those that are not among it are not there.
+    pub fn fill(&self, ids: &[TaskId], tasks: Vec<Task>) {
+        let mut inner = self.lock();
+        inner.read = ids.iter().map(|id| (*id, None)).collect();
+        inner.read.extend(tasks.into_iter().map(|task| (task.id, Some(Arc::new(task)))));
     }
 
     /// Ends the watch.
@@ -175,11 +215,11 @@ impl Watcher {
         self.arrived.notify_one();
     }
 
-    /// The next event; `None` when every task of a watch of ids is finished. Cancel safe.
+    /// How to go on. Cancel safe.
     ///
     /// # Errors
     /// Why the watch has ended.
-    pub async fn next(&self) -> Result<Option<Event>, Error> {
+    pub async fn next(&self) -> Result<Step, Error> {
         loop {
             if let Some(next) = self.take()? {
                 return Ok(next);
@@ -201,31 +241,17 @@ impl Watcher {
         }
     }
 
-    /// `Some(None)` at the end.
-    fn take(&self) -> Result<Option<Option<Event>>, Error> {
+    fn take(&self) -> Result<Option<Step>, Error> {
         let inner = &mut *self.lock();
         if let Some(error) = &inner.ended {
             return Err(error.clone());
         }
-        while let Some(news) = inner.snapshot.pop_front() {
-            if inner.see(&news) {
-                return Ok(Some(Some(Event::Snapshot(news.task))));
-            }
+        let next = inner.take();
+        if let Err(error) = &next {
+            inner.ended = Some(error.clone());
+            self.was_ended.send_replace(true);
         }
-        if std::mem::take(&mut inner.is_beginning) {
-            return Ok(Some(Some(Event::SnapshotEnd)));
-        }
-        if inner.unfinished == Some(0) {
-            return Ok(Some(None));
-        }
-        while let Some((id, _)) = inner.order.pop_front() {
-            if let Some(news) = inner.latest.remove(&id)
-                && inner.see(&news)
-            {
-                return Ok(Some(Some(Event::Change(news.task))));
-            }
-        }
-        Ok(None)
+        next
     }
 
     /// The filter of the watch, unless it is one of ids.
@@ -247,7 +273,87 @@ impl Inner {
             self.unfinished.is_none() && ended.is_some_and(|ended| self.horizon.covers(ended));
         !is_past
             && self.seen.get(&task).is_none_or(|seen| *seen < revision)
-            && self.latest.get(&task).is_none_or(|latest| latest.task.revision < revision)
+            && self.latest.get(&task).is_none_or(|latest| latest.revision < revision)
+    }
+
+    /// Has a change wait, with its contents if there is room for them.
+    fn hold(&mut self, news: &News) {
+        self.release(news.task.id);
+        let bytes = news.task.bytes();
+        let fits = self.held + bytes <= MOST_HELD;
+        let (task, bytes) = if fits { (Some(news.task.clone()), bytes) } else { (None, 0) };
+        self.held += bytes;
+        let revision = news.task.revision;
+        self.latest.insert(news.task.id, Waiting { revision, ended: news.ended, task, bytes });
+    }
+
+    fn release(&mut self, task: TaskId) {
+        if let Some(waiting) = self.latest.remove(&task) {
+            self.held -= waiting.bytes;
+        }
+    }
+
+    fn take(&mut self) -> Result<Option<Step>, Error> {
+        while let Some((id, ended)) = self.snapshot.front().copied() {
+            let Some(read) = self.read.remove(&id) else {
+                let next = self.snapshot.iter().take(PAGE).map(|(id, _)| *id);
+                return Ok(Some(Step::Read(next.collect())));
+            };
+            self.snapshot.pop_front();
+            match read {
+                Some(task) => {
+                    if let Some(task) = self.told(News { task, ended }) {
+                        return Ok(Some(Step::Event(Event::Snapshot(task))));
+                    }
+                }
+                None if self.unfinished.is_some() => return Err(Error::TaskNotFound(id)),
+                None if ended.is_some() => return Err(GONE),
+                // Its end was offered, or was over before.
+                None => {}
+            }
+        }
+        if std::mem::take(&mut self.is_beginning) {
+            return Ok(Some(Step::Event(Event::SnapshotEnd)));
+        }
+        if self.unfinished == Some(0) {
+            return Ok(Some(Step::End));
+        }
+        while let Some((id, _)) = self.order.front() {
+            let id = *id;
+            let read = self.read.remove(&id);
+            if let Some(waiting) = self.latest.get(&id) {
+                let ended = waiting.ended;
+                let task = match (&waiting.task, read) {
+                    (Some(task), _) => task.clone(),
+                    (None, Some(None)) => return Err(GONE),
+                    (None, Some(Some(task))) if task.revision >= waiting.revision => task,
+                    (None, _) => return Ok(Some(Step::Read(self.unread()))),
+                };
+                self.release(id);
+                self.order.pop_front();
+                if let Some(task) = self.told(News { task, ended }) {
+                    return Ok(Some(Step::Event(Event::Change(task))));
+                }
+            } else {
+                self.order.pop_front();
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is to be read of the changes that wait, from the first on.
+    fn unread(&self) -> Vec<TaskId> {
+        let is_unread =
+            |id: &TaskId| self.latest.get(id).is_some_and(|waiting| waiting.task.is_none());
+        self.order.iter().map(|(id, _)| *id).filter(is_unread).take(PAGE).collect()
+    }
+
+    /// The task, if it is to be sent; then it counts as sent. Of an end that was not offered yet the transaction is
+    /// not known: a watch of a filter is told when it is.
+    fn told(&mut self, news: News) -> Option<Arc<Task>> {
+        let is_early =
+            news.task.state.is_final() && news.ended.is_none() && self.unfinished.is_none();
+        (!is_early && self.see(&news)).then_some(news.task)
     }
 
     /// Notes that a task is sent; false if that revision was sent before.
@@ -256,8 +362,8 @@ impl Inner {
         if self.seen.get(&id).is_some_and(|seen| *seen >= revision) {
             return false;
         }
-        if self.latest.get(&id).is_some_and(|latest| latest.task.revision <= revision) {
-            self.latest.remove(&id);
+        if self.latest.get(&id).is_some_and(|latest| latest.revision <= revision) {
+            self.release(id);
         }
         self.seen.insert(id, revision);
         if news.task.state.is_final() {
@@ -336,17 +442,41 @@ mod tests {
     fn begun(horizon: i64, buffer: usize, snapshot: Vec<News>, began: i64) -> Watcher {
         let selection = Selection::Filter(Filter::default());
         let watcher = Watcher::new(1, 7, selection, View::Basic, before(horizon), buffer);
-        watcher.set_snapshot(snapshot, before(began));
+        watcher.set_snapshot(snapshot.iter().map(|news| (news.task.id, news.ended)), before(began));
+        read(&watcher, &snapshot);
         watcher
+    }
+
+    /// Has these tasks read.
+    fn read(watcher: &Watcher, tasks: &[News]) {
+        let ids: Vec<TaskId> = tasks.iter().map(|news| news.task.id).collect();
+        watcher.fill(&ids, tasks.iter().map(|news| Task::clone(&news.task)).collect());
+    }
+
+    /// What is to be read next, by number.
+    fn wanted(watcher: &Watcher) -> Vec<u128> {
+        match watcher.take().unwrap() {
+            Some(Step::Read(ids)) => ids.iter().map(|id| id.0.as_u128() - FIRST).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// With a payload of 1 MiB.
+    fn large(number: u128, revision: i64, ended: Option<i64>) -> News {
+        let news = news(number, revision, ended);
+        let mut task = Arc::unwrap_or_clone(news.task);
+        task.spec.payload.data = vec![7; 1 << 20].into();
+        News { task: Arc::new(task), ended: news.ended }
     }
 
     /// What is told next: a number of a task and its revision, or that the snapshot is over.
     fn next(watcher: &Watcher) -> Option<(u128, i64)> {
-        match watcher.take().unwrap()?? {
-            Event::Snapshot(task) | Event::Change(task) => {
+        match watcher.take().unwrap()? {
+            Step::Event(Event::Snapshot(task) | Event::Change(task)) => {
                 Some((task.id.0.as_u128() - FIRST, task.revision))
             }
-            Event::SnapshotEnd => Some((0, 0)),
+            Step::Event(Event::SnapshotEnd) => Some((0, 0)),
+            other @ (Step::Read(_) | Step::End) => panic!("{other:?}"),
         }
     }
 
@@ -435,5 +565,76 @@ mod tests {
         assert_eq!(next(&watcher), Some((0, 0)));
         assert_eq!(next(&watcher), Some((2, 3)));
         assert_eq!(next(&watcher), None);
+    }
+
+    #[test]
+    fn a_watch_that_is_not_read_holds_few_bytes_and_reads_the_rest_when_it_is_sent() {
+        let watcher = begun(20, 100, Vec::new(), 20);
+        let offered: Vec<News> = (1..=50).map(|number| large(number, 5, None)).collect();
+        for news in &offered {
+            assert!(!watcher.offer(news));
+        }
+        let held = |news: &&News| Arc::strong_count(&news.task) > 1;
+        assert!(watcher.lock().held <= MOST_HELD);
+        assert_eq!(offered.iter().filter(held).count(), 3);
+        assert_eq!(next(&watcher), Some((0, 0)));
+        for number in 1..=3 {
+            assert_eq!(next(&watcher), Some((number, 5)));
+        }
+        assert_eq!(watcher.lock().held, 0);
+        assert_eq!(wanted(&watcher), (4..=50).collect::<Vec<u128>>());
+        read(&watcher, &offered[3..5]);
+        assert_eq!((next(&watcher), next(&watcher)), (Some((4, 5)), Some((5, 5))));
+        assert_eq!(wanted(&watcher).len(), 45);
+        assert_eq!(watcher.told_before(), before(20));
+    }
+
+    #[test]
+    fn a_snapshot_waits_as_ids_and_is_read_when_it_is_sent() {
+        let watcher = begun(20, 10, Vec::new(), 20);
+        let ids = (1..=10_000).map(|number| (news(number, 1, None).task.id, None));
+        watcher.set_snapshot(ids, before(20));
+        assert_eq!(wanted(&watcher), (1..=100).collect::<Vec<u128>>());
+        watcher.fill(
+            &[news(1, 1, None).task.id, news(2, 1, None).task.id],
+            vec![Arc::unwrap_or_clone(news(2, 3, None).task)],
+        );
+        assert_eq!(next(&watcher), Some((2, 3)), "the first is not there any more");
+        assert_eq!(wanted(&watcher).first(), Some(&3));
+    }
+
+    #[test]
+    fn g_16_what_has_changed_again_since_it_was_read_is_read_again() {
+        let watcher = begun(20, 100, Vec::new(), 20);
+        assert_eq!(next(&watcher), Some((0, 0)));
+        for number in 1..=5 {
+            watcher.offer(&large(number, 5, None));
+        }
+        for number in 1..=3 {
+            assert_eq!(next(&watcher), Some((number, 5)));
+        }
+        assert_eq!(wanted(&watcher), [4, 5]);
+        read(&watcher, &[news(4, 5, None), news(5, 5, None)]);
+        watcher.lock().held = MOST_HELD;
+        watcher.offer(&large(4, 6, Some(30)));
+        assert_eq!(wanted(&watcher), [4, 5]);
+        read(&watcher, &[news(4, 6, Some(30)), news(5, 7, Some(31))]);
+        assert_eq!(next(&watcher), Some((4, 6)));
+        assert_eq!(next(&watcher), None, "the end of the fifth was not offered yet");
+        watcher.lock().held = 0;
+        watcher.offer(&news(5, 7, Some(31)));
+        assert_eq!(next(&watcher), Some((5, 7)));
+    }
+
+    #[test]
+    fn g_16_an_end_that_is_gone_before_it_is_sent_ends_the_watch() {
+        let watcher = begun(20, 10, Vec::new(), 20);
+        assert_eq!(next(&watcher), Some((0, 0)));
+        watcher.lock().held = MOST_HELD;
+        let end = news(1, 5, Some(20));
+        watcher.offer(&end);
+        watcher.fill(&[end.task.id], Vec::new());
+        assert!(matches!(watcher.take(), Err(Error::Resync(_))));
+        assert!(matches!(watcher.take(), Err(Error::Resync(_))), "once and for all");
     }
 }

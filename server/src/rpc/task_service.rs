@@ -28,6 +28,8 @@ use crate::engine::{Error, Event, ResumeToken, Submitted, Watch};
 
 /// Time before the deadline of a call in which `Wait` answers.
 const ANSWERING: Duration = Duration::from_millis(250);
+/// Messages that wait in a stream of tasks with their contents.
+const LARGE_BUFFER: usize = 2;
 /// Largest batch in bytes of payload.
 const BATCH_BYTES: usize = 3 << 20;
 /// Longest wait of `Wait`, and the wait if none is given.
@@ -225,7 +227,8 @@ impl TaskService for Tasks {
         };
         let shown = (view, caller.payloads(&namespace));
         let watch = self.0.engine.watch(&namespace, selection, view, resume).await?;
-        let (sender, receiver) = mpsc::channel(STREAM_BUFFER);
+        let room = if view == View::Full { LARGE_BUFFER } else { STREAM_BUFFER };
+        let (sender, receiver) = mpsc::channel(room);
         let bookmarks = self.0.settings.bookmark_interval;
         self.0.streams.spawn(async move {
             let serving = async {
@@ -283,7 +286,7 @@ async fn send_events(
     loop {
         let event = tokio::select! {
             () = sender.closed() => return Ok(()),
-            event = watch.watcher.next() => match event? {
+            event = watch.next() => match event? {
                 Some(event) => Some(event),
                 None => return Ok(()),
             },

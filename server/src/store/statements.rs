@@ -134,6 +134,7 @@ statements! {
     WATCH_JOURNAL = "watch/journal";
     WATCH_NOTIFY = "watch/notify";
     WATCH_REVISIONS = "watch/revisions";
+    WATCH_SIZES = "watch/sizes";
 }
 
 #[cfg(test)]

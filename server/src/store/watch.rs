@@ -1,6 +1,7 @@
 //! What watches read.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use sqlx::query;
 
@@ -141,6 +142,22 @@ impl Store {
                 ended: get(row, "xid")?,
             })
         })
+    }
+
+    /// How many bytes the contents of tasks have; those of other namespaces are left out.
+    pub async fn sizes(
+        &self,
+        namespace: i32,
+        ids: &[TaskId],
+    ) -> Result<HashMap<TaskId, usize>, Error> {
+        let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+        let statement = query(sql::WATCH_SIZES).bind(namespace).bind(ids);
+        let rows = self.tenant_rows(Tenant::Namespace(namespace), statement).await?;
+        let found = all(&rows, |row| {
+            let bytes: i64 = get(row, "bytes")?;
+            Ok((TaskId(get(row, "id")?), usize::try_from(bytes).unwrap_or_default()))
+        })?;
+        Ok(found.into_iter().collect())
     }
 
     /// Where tasks stand; those that do not exist are left out.
