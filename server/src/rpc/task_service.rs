@@ -284,14 +284,19 @@ async fn send_events(
     sender: &mpsc::Sender<Result<pb::WatchTasksResponse, Status>>,
 ) -> Result<(), Error> {
     loop {
-        let event = tokio::select! {
-            () = sender.closed() => return Ok(()),
-            event = watch.next() => match event? {
-                Some(event) => Some(event),
-                None => return Ok(()),
-            },
-            () = tokio::time::sleep(bookmarks) => None,
+        let next = async {
+            tokio::select! {
+                event = watch.next() => event.map(|event| event.map(Some)),
+                () = tokio::time::sleep(bookmarks) => Ok(Some(None)),
+            }
         };
+        // A reader that does not read makes this wait; the watch then coalesces, and ends at last.
+        let next = tokio::select! {
+            next = next_with_room(sender, next) => next,
+            error = watch.watcher.ended() => return Err(error),
+        };
+        let Some((room, event)) = next else { return Ok(()) };
+        let Some(event) = event? else { return Ok(()) };
         let (event, task) = match event {
             Some(Event::Snapshot(task)) => (pb::WatchEvent::Snapshot, Some(task)),
             Some(Event::SnapshotEnd) => (pb::WatchEvent::SnapshotEnd, None),
@@ -303,11 +308,20 @@ async fn send_events(
             task: task.map(|task| pb_task(Arc::unwrap_or_clone(task), view, payloads)),
             resume_token: watch.resume_token(),
         };
-        // A reader that does not read makes this wait; the watch then coalesces, and ends at last.
-        tokio::select! {
-            sent = sender.send(Ok(message)) => if sent.is_err() { return Ok(()) },
-            error = watch.watcher.ended() => return Err(error),
-        }
+        room.send(Ok(message));
+    }
+}
+
+/// What comes next, and room to send it; `None` if its reader is gone. Nothing is taken before there is room: what
+/// was taken counts as told, and whoever gives this up would lose it.
+async fn next_with_room<T, N>(
+    sender: &mpsc::Sender<T>,
+    next: impl Future<Output = N>,
+) -> Option<(mpsc::Permit<'_, T>, N)> {
+    let room = sender.reserve().await.ok()?;
+    tokio::select! {
+        () = sender.closed() => None,
+        next = next => Some((room, next)),
     }
 }
 
@@ -385,4 +399,27 @@ fn pb_batch_result(answer: Result<Submitted, Error>) -> pb::SubmitBatchResult {
         }),
     };
     pb::SubmitBatchResult { result: Some(result) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn g_16_nothing_is_taken_before_there_is_room_to_send_it() {
+        let (sender, mut receiver) = mpsc::channel(1);
+        sender.send("before").await.unwrap();
+        let mut taken = false;
+        let waiting = next_with_room(&sender, async { taken = true });
+        assert!(tokio::time::timeout(Duration::from_millis(1), waiting).await.is_err());
+        assert!(!taken);
+
+        assert_eq!(receiver.recv().await, Some("before"));
+        let (room, ()) = next_with_room(&sender, async { taken = true }).await.unwrap();
+        room.send("after");
+        assert_eq!(receiver.recv().await, Some("after"));
+        assert!(taken);
+        drop(receiver);
+        assert!(next_with_room(&sender, std::future::pending::<()>()).await.is_none());
+    }
 }
