@@ -6,7 +6,7 @@ use std::time::Duration;
 use bellringer_api::v1 as pb;
 use tonic::{Status, Streaming};
 
-use crate::support::make::{retry, task};
+use crate::support::make::{retry, seconds, task};
 use crate::support::{Replica, TestServer, Worker, reason};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -239,6 +239,55 @@ async fn g_16_a_resumed_watch_has_every_final_state_that_was_missed() {
     test.clock.advance(Duration::from_secs(7_200));
     let late = pb::WatchTasksRequest { filter: kind(), resume_token: token, ..Default::default() };
     assert_eq!(reason(&test.tasks().watch(late).await.unwrap_err()), "RESYNC");
+}
+
+#[tokio::test]
+async fn g_16_a_watch_is_not_resumed_from_where_ends_may_not_be_kept_any_more() {
+    let test = TestServer::start().await;
+    let retention = pb::Retention { cancelled: seconds(60), ..Default::default() };
+    let request = pb::SetRetentionRequest {
+        queue: "brief".to_owned(),
+        retention: Some(retention),
+        ..Default::default()
+    };
+    test.queues().set_retention(request).await.unwrap();
+    let watched = |queue: &str, resume_token: String| pb::WatchTasksRequest {
+        filter: Some(pb::TaskFilter {
+            queue: queue.to_owned(),
+            kind: "work".to_owned(),
+            ..Default::default()
+        }),
+        resume_token,
+        ..Default::default()
+    };
+    let mut tokens = Vec::new();
+    for queue in ["brief", "usual", ""] {
+        let request = watched(queue, String::new());
+        let mut watch = Watching::begin(&test.replica, request).await;
+        watch.snapshot().await;
+        tokens.push((queue, watch.token));
+    }
+    for queue in ["brief", "usual"] {
+        let id = test.submit(pb::TaskSpec { queue: queue.to_owned(), ..task() }).await;
+        test.cancel(&id).await;
+    }
+
+    let missed = async |queue: &str, token: &str| {
+        let request = watched(queue, token.to_owned());
+        let stream = test.tasks().watch(request).await.map_err(|status| reason(&status))?;
+        let (stream, revisions) = (stream.into_inner(), HashMap::new());
+        let mut watch = Watching { stream, revisions, token: String::new() };
+        Ok::<_, String>(watch.snapshot().await.len())
+    };
+    let mut found = Vec::new();
+    for wait in [30, 60] {
+        test.clock.advance(Duration::from_secs(wait));
+        for (queue, token) in &tokens {
+            found.push(missed(queue, token).await);
+        }
+    }
+    let resync = || Err("RESYNC".to_owned());
+    assert_eq!(found, [Ok(1), Ok(1), Ok(2), resync(), Ok(1), resync()]);
 }
 
 #[tokio::test]

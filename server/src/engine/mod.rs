@@ -149,6 +149,7 @@ impl Engine {
             settings.watchers,
             settings.watch_buffer,
             settings.reconcile_interval,
+            settings.retention,
             metrics.clone(),
         ));
         let meter = Arc::new(Meter::new(metrics.clone(), registry.clone()));

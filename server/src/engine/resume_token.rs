@@ -1,6 +1,7 @@
 //! Where a watch can be taken up again.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -12,6 +13,8 @@ use crate::store::{Horizon, Sight};
 const KIND: &str = "watch";
 /// Older tokens are not honoured: what they missed may have been pruned.
 const LONGEST_LIFE_SECONDS: i64 = 3_600;
+/// By how much clocks may differ.
+const CLOCKS_SECONDS: i64 = 5;
 /// If what ran is this close to the newest, the oldest of it says enough: what is told twice then, is little.
 const NEAR: i64 = 100;
 /// Transactions that ran, in a token.
@@ -24,8 +27,6 @@ pub struct ResumeToken {
     pub incarnation: String,
     /// Everything final within this was sent.
     pub sight: Sight,
-    /// When it was made, in seconds since 1970.
-    pub issued_at: i64,
 }
 
 impl ResumeToken {
@@ -58,7 +59,7 @@ impl ResumeToken {
     /// tokens of another database.
     pub fn encode(&self, seal: &Seal, watched: &str) -> String {
         let sight = self.sight.clone().shortened(MOST_RUNNING);
-        let mut text = format!("{} {} {}", sight.oldest(), self.issued_at, self.incarnation);
+        let mut text = format!("{} {} {}", sight.oldest(), sight.read_at, self.incarnation);
         if sight.newest.saturating_sub(sight.oldest()) > NEAR {
             write!(text, "|{}", sight.newest).ok();
             for xid in &sight.running {
@@ -80,30 +81,40 @@ impl ResumeToken {
         let mut next = || parts.next().ok_or_else(wrong);
         let number = |text: &str| text.parse::<i64>().map_err(|_| wrong());
         let oldest = number(next()?)?;
-        let issued_at = number(next()?)?;
+        let read_at = number(next()?)?;
         let rest = next()?;
         let (incarnation, sight) = match rest.split_once('|') {
-            None => (rest, Sight::before(oldest)),
+            None => (rest, Sight { read_at, ..Sight::before(oldest) }),
             Some((incarnation, numbers)) => {
                 let mut numbers = numbers.split(',').map(number);
                 let newest = numbers.next().ok_or_else(wrong)??;
                 let running = numbers.collect::<Result<_, _>>()?;
-                (incarnation, Sight { newest, running })
+                (incarnation, Sight { newest, running, read_at })
             }
         };
-        Ok(Self { sight, issued_at, incarnation: incarnation.to_owned() })
+        Ok(Self { sight, incarnation: incarnation.to_owned() })
     }
 
-    /// Whether nothing can have been missed since.
-    pub(super) fn check(&self, present: &Horizon, now: Timestamp) -> Result<(), Error> {
+    /// Whether nothing can have been missed since; ended tasks are kept as long as `kept`, if that matters.
+    pub(super) fn check(
+        &self,
+        present: &Horizon,
+        now: Timestamp,
+        kept: Option<Duration>,
+    ) -> Result<(), Error> {
         if self.incarnation != present.incarnation {
             return Err(Error::Resync("it is from another database"));
         }
         if self.sight.newest > present.sight.newest {
             return Err(Error::Resync("it is from the future"));
         }
-        if now.as_second().saturating_sub(self.issued_at) > LONGEST_LIFE_SECONDS {
+        let age = now.as_second().saturating_sub(self.sight.read_at);
+        if age > LONGEST_LIFE_SECONDS {
             return Err(Error::Resync("it is more than an hour old"));
+        }
+        let kept = kept.map_or(i64::MAX, |kept| i64::try_from(kept.as_secs()).unwrap_or(i64::MAX));
+        if age.saturating_add(CLOCKS_SECONDS) > kept {
+            return Err(Error::Resync("what has ended since may not be kept any more"));
         }
         Ok(())
     }
@@ -114,13 +125,13 @@ mod tests {
     use super::*;
 
     fn token(sight: Sight) -> ResumeToken {
-        ResumeToken { incarnation: "a b/1".to_owned(), sight, issued_at: 1_800_000_000 }
+        ResumeToken { incarnation: "a b/1".to_owned(), sight }
     }
 
     #[test]
     fn a_token_comes_back_as_it_went_out_and_nonsense_is_refused() {
         let seal = Seal::new(&[7; 32]);
-        let token = token(Sight::before(7));
+        let token = token(Sight { read_at: 1_800_000_000, ..Sight::before(7) });
         let text = token.encode(&seal, "default");
         assert_eq!(ResumeToken::decode(&seal, "default", &text), Ok(token));
         assert!(ResumeToken::decode(&seal, "other", &text).is_err());
@@ -137,10 +148,31 @@ mod tests {
             let text = token(sight).encode(&seal, "default");
             ResumeToken::decode(&seal, "default", &text).unwrap().sight
         };
-        let hanging = Sight { newest: 500_000, running: vec![7, 499_990] };
+        let hanging = Sight { newest: 500_000, running: vec![7, 499_990], ..Sight::default() };
         assert_eq!(decoded(hanging.clone()), hanging);
-        let many = Sight { newest: 500_000, running: (1..2_000).map(|n| n * 10).collect() };
+        let many = Sight {
+            newest: 500_000,
+            running: (1..2_000).map(|n| n * 10).collect(),
+            ..Sight::default()
+        };
         assert_eq!(decoded(many.clone()), many.shortened(64));
-        assert_eq!(decoded(Sight { newest: 30, running: vec![7, 8] }), Sight::before(7));
+        assert_eq!(
+            decoded(Sight { newest: 30, running: vec![7, 8], ..Sight::default() }),
+            Sight::before(7)
+        );
+    }
+
+    #[test]
+    fn a_token_is_honoured_for_an_hour_and_no_longer_than_what_has_ended_since_is_kept() {
+        let token = token(Sight { read_at: 1_000, ..Sight::before(7) });
+        let sight = Sight::before(9);
+        let present = Horizon { sight, incarnation: token.incarnation.clone() };
+        let is_good = |age: i64, kept: Option<u64>| {
+            let now = Timestamp::from_second(1_000 + age).unwrap();
+            token.check(&present, now, kept.map(Duration::from_secs)).is_ok()
+        };
+        assert!(is_good(3_600, None) && !is_good(3_601, None));
+        assert!(is_good(3_600, Some(86_400)) && !is_good(3_601, Some(86_400)));
+        assert!(is_good(55, Some(60)) && !is_good(56, Some(60)));
     }
 }

@@ -18,7 +18,7 @@ use super::reading::Reading;
 use super::watch_index::{Wanted, WatchIndex};
 use super::watcher::{Event, News, Step, Watcher};
 use crate::domain::{
-    Filter, ListQuery, Namespace, Selection, Task, TaskId, TaskState, View, limits,
+    Filter, ListQuery, Namespace, Retention, Selection, Task, TaskId, TaskState, View, limits,
 };
 use crate::metrics::Metrics;
 use crate::seal::Seal;
@@ -53,6 +53,7 @@ pub struct WatchHub {
     most: usize,
     buffer: usize,
     looks_every: Duration,
+    retention: Retention,
     metrics: Arc<Metrics>,
 }
 
@@ -98,21 +99,22 @@ impl Watch {
     pub fn resume_token(&self) -> String {
         let horizon = self.hub.lock().horizon.clone();
         let incarnation = horizon.map(|horizon| horizon.incarnation).unwrap_or_default();
-        let issued_at = self.hub.reading.now().as_second();
         let sight = Arc::unwrap_or_clone(self.watcher.told_before());
-        super::resume_token::ResumeToken { incarnation, sight, issued_at }
+        super::resume_token::ResumeToken { incarnation, sight }
             .encode(&self.hub.seal, &self.watched)
     }
 }
 
 impl WatchHub {
-    /// A hub without watchers: at most `most`, with room for `buffer` changed tasks each.
+    /// A hub without watchers: at most `most`, with room for `buffer` changed tasks each. Ended tasks
+    /// are kept as `retention` says, where nothing else is set.
     pub fn new(
         reading: Arc<Reading>,
         seal: Seal,
         most: usize,
         buffer: usize,
         looks_every: Duration,
+        retention: Retention,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
@@ -127,6 +129,7 @@ impl WatchHub {
             most,
             buffer,
             looks_every,
+            retention,
             metrics,
         }
     }
@@ -204,7 +207,8 @@ impl WatchHub {
         let id = self.reading.registry().namespace(namespace).await?;
         let horizon = self.reading.store().horizon().await?;
         if let Some(resume) = &resume {
-            resume.check(&horizon, self.reading.now())?;
+            let kept = self.kept(id, &selection).await?;
+            resume.check(&horizon, self.reading.now(), kept)?;
         }
         self.lock().horizon.get_or_insert_with(|| horizon.clone());
         let watched = super::resume_token::ResumeToken::watched(namespace, &selection);
@@ -238,6 +242,13 @@ impl WatchHub {
             }
         }
         Ok(watch)
+    }
+
+    /// How long ends are kept that a watch must not miss; one of ids reads where they stand.
+    async fn kept(&self, namespace: i32, selection: &Selection) -> Result<Option<Duration>, Error> {
+        let Selection::Filter(filter) = selection else { return Ok(None) };
+        let queue = filter.queue.as_ref().map(|queue| queue.as_str());
+        Ok(self.reading.store().kept(namespace, queue, &self.retention).await?)
     }
 
     async fn unfinished(

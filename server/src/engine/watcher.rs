@@ -146,7 +146,7 @@ impl Watcher {
     /// the horizon itself says that it was told.
     pub fn advance(&self, horizon: &Arc<Sight>) {
         let inner = &mut *self.lock();
-        if horizon.moment() <= inner.horizon.moment() {
+        if horizon.moment() < inner.horizon.moment() {
             return;
         }
         inner.horizon = horizon.clone();
@@ -505,7 +505,9 @@ mod tests {
 
     #[test]
     fn g_16_a_transaction_that_hangs_is_told_when_it_ends_and_holds_up_nothing() {
-        let sight = |newest, running: &[i64]| Arc::new(Sight { newest, running: running.to_vec() });
+        let sight = |newest, running: &[i64]| {
+            Arc::new(Sight { newest, running: running.to_vec(), ..Sight::default() })
+        };
         let selection = Selection::Filter(Filter::default());
         let watcher = Watcher::new(1, 7, selection, View::Basic, sight(20, &[5]), 10);
         watcher.set_snapshot([], sight(20, &[5]));

@@ -132,6 +132,7 @@ statements! {
     WALL_STATE = "wall/state";
     WATCH_HORIZON = "watch/horizon";
     WATCH_JOURNAL = "watch/journal";
+    WATCH_KEPT = "watch/kept";
     WATCH_NOTIFY = "watch/notify";
     WATCH_REVISIONS = "watch/revisions";
     WATCH_SIZES = "watch/sizes";

@@ -2,13 +2,15 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::time::Duration;
 
 use sqlx::query;
 
 use super::rows::{all, count, get, state};
+use super::submit::milliseconds;
 use super::wall::Tenant;
-use super::{Error, Store, statements as sql};
-use crate::domain::{TaskId, TaskState, revision};
+use super::{Error, Store, statements as sql, tasks};
+use crate::domain::{Retention, TaskId, TaskState, revision};
 
 /// Which transactions had ended at a moment, so that all that they wrote is in sight. One that hangs does not hold
 /// up the rest.
@@ -18,6 +20,8 @@ pub struct Sight {
     pub newest: i64,
     /// Those below `newest` that ran, in order.
     pub running: Vec<i64>,
+    /// When that was, or shortly before, in seconds since 1970.
+    pub read_at: i64,
 }
 
 /// Transactions this close to the newest are read together, and the few that are not wanted are sorted out: that is
@@ -27,7 +31,7 @@ const NEAR: i64 = 1_000;
 impl Sight {
     /// Every transaction below this one had ended, and no other.
     pub fn before(oldest: i64) -> Self {
-        Self { newest: oldest, running: Vec::new() }
+        Self { newest: oldest, ..Self::default() }
     }
 
     /// Whether a transaction had ended.
@@ -104,10 +108,15 @@ pub struct JournalRow {
 impl Store {
     /// The present horizon.
     pub async fn horizon(&self) -> Result<Horizon, Error> {
+        let read_at = self.clock().now().as_second();
         let rows = self.read_rows(query(sql::WATCH_HORIZON)).await?;
         let found = all(&rows, |row| {
             Ok(Horizon {
-                sight: Sight { newest: get(row, "newest")?, running: get(row, "running")? },
+                sight: Sight {
+                    newest: get(row, "newest")?,
+                    running: get(row, "running")?,
+                    read_at,
+                },
                 incarnation: get(row, "incarnation")?,
             })
         })?;
@@ -142,6 +151,25 @@ impl Store {
                 ended: get(row, "xid")?,
             })
         })
+    }
+
+    /// The shortest time that ended tasks of a queue, or of all of them, are kept for, if there are any.
+    pub async fn kept(
+        &self,
+        namespace: i32,
+        queue: Option<&str>,
+        defaults: &Retention,
+    ) -> Result<Option<Duration>, Error> {
+        let statement = query(sql::WATCH_KEPT)
+            .bind(namespace)
+            .bind(queue)
+            .bind(milliseconds(defaults.succeeded))
+            .bind(milliseconds(defaults.failed))
+            .bind(milliseconds(defaults.cancelled))
+            .bind(milliseconds(defaults.expired));
+        let rows = self.tenant_rows(Tenant::Namespace(namespace), statement).await?;
+        let found = all(&rows, |row| tasks::milliseconds(row, "kept_ms"))?;
+        Ok(found.into_iter().flatten().min())
     }
 
     /// How many bytes the contents of tasks have; those of other namespaces are left out.
@@ -190,7 +218,7 @@ mod tests {
 
     #[test]
     fn what_ran_at_a_moment_is_not_covered_and_everything_else_before_it_is() {
-        let sight = Sight { newest: 5_000, running: vec![7, 4_900, 4_950] };
+        let sight = Sight { newest: 5_000, running: vec![7, 4_900, 4_950], ..Sight::default() };
         let covered = |xid: &i64| sight.covers(*xid);
         assert!([6, 8, 4_899, 4_999].iter().all(covered));
         assert!(![7, 4_900, 4_950, 5_000, 5_001].iter().any(covered));
@@ -200,19 +228,26 @@ mod tests {
 
     #[test]
     fn a_shortened_sight_covers_nothing_that_the_whole_does_not() {
-        let sight = Sight { newest: 50, running: vec![7, 20, 30] };
+        let sight = Sight { newest: 50, running: vec![7, 20, 30], ..Sight::default() };
         for most in 0..4 {
             let short = sight.clone().shortened(most);
             assert!(short.running.len() <= most);
             assert!((0..60).all(|xid| sight.covers(xid) || !short.covers(xid)), "{most}");
         }
-        assert_eq!(sight.clone().shortened(1), Sight { newest: 20, running: vec![7] });
+        assert_eq!(
+            sight.clone().shortened(1),
+            Sight { newest: 20, running: vec![7], ..Sight::default() }
+        );
         assert_eq!(sight.clone().shortened(3), sight);
     }
 
     #[test]
     fn a_later_sight_is_one_in_which_more_has_ended() {
-        let sight = |newest, running: &[i64]| Sight { newest, running: running.to_vec() };
+        let sight = |newest, running: &[i64]| Sight {
+            newest,
+            running: running.to_vec(),
+            ..Sight::default()
+        };
         let in_order = [sight(9, &[3, 5]), sight(9, &[3]), sight(12, &[3, 10]), sight(12, &[])];
         assert!(in_order.windows(2).all(|pair| pair[0].moment() < pair[1].moment()));
     }

@@ -100,6 +100,7 @@ pub(super) const TENANT: &[(&str, &str)] = &[
     ("schedules/pause", "now(), {n}, 'nightly', 'note', null"),
     ("schedules/delete", "{n}, 'nightly', null"),
     ("watch/journal", "{n}, null, 100, 0, '{}', 0, '{}'"),
+    ("watch/kept", "{n}, null, 1, 1, 1, 1"),
     ("watch/sizes", "{n}, '{A1,A4,B1,B4}'"),
     ("access/list_keys", "'{name}', null, null, true, 100"),
     ("access/list_audit", "'{name}', null, null, null, 100"),
