@@ -1,6 +1,5 @@
 //! Hearing what other replicas tell.
 
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use sqlx::Executor as _;
@@ -37,8 +36,8 @@ impl Store {
             .connect_lazy(&self.settings.url)
             .map_err(Error::before)?;
         let mut connection = PgListener::connect_with(&pool).await.map_err(Error::before)?;
-        let listening = connection.listen("bellringer");
-        timeout(self.longest(), listening).await.map_err(|_| dead())?.map_err(Error::before)?;
+        let listening = async { connection.listen("bellringer").await.map_err(Error::before) };
+        self.in_time(listening).await.map_err(Error::uncommitted)?;
         Ok(Listener { connection, silence, longest: self.longest() })
     }
 }
@@ -52,7 +51,10 @@ impl Listener {
         loop {
             let Ok(heard) = timeout(self.silence, self.connection.try_recv()).await else {
                 let asked = timeout(self.longest, self.connection.execute("select 1"));
-                asked.await.map_err(|_| dead())?.map_err(Error::before)?;
+                asked
+                    .await
+                    .map_err(|_| Error::Unknown(None).uncommitted())?
+                    .map_err(Error::before)?;
                 continue;
             };
             return Ok(match heard.map_err(Error::before)? {
@@ -61,8 +63,4 @@ impl Listener {
             });
         }
     }
-}
-
-fn dead() -> Error {
-    Error::before(std::io::Error::from(ErrorKind::TimedOut).into())
 }
