@@ -194,17 +194,17 @@ impl Workers {
     }
 
     /// Leases up to `most` tasks for a worker without a stream, and waits up to `wait` for the first.
-    /// With an earlier session its queues count, and `may_take` is asked about them. Of what was leased, `fits` is
-    /// asked whether it still fits into the answer; the rest is given back.
+    /// With an earlier session its queues count, and `may_take` is asked about them. What was leased is put into the
+    /// answer by `put`, one by one, until one does not fit; the rest is given back.
     pub async fn lease(
         self: &Arc<Self>,
         mut hello: Hello,
         may_take: impl FnOnce(&[QueueName]) -> Result<(), Error>,
         most: u32,
         wait: Duration,
-        mut fits: impl FnMut(&Assignment) -> bool,
+        mut put: impl FnMut(&Assignment) -> bool,
         stop: &CancellationToken,
-    ) -> Result<(SessionId, Vec<Assignment>), Error> {
+    ) -> Result<SessionId, Error> {
         let namespace = self.registry.namespace(&hello.namespace).await?;
         self.registry.refresh(false).await?;
         let id = match hello.resume.take() {
@@ -257,13 +257,13 @@ impl Workers {
             self.dispatcher.release_unsent(&session, &leased, &self.signals).await;
             return Err(Error::SessionLost);
         }
-        let fitting = leased.iter().take_while(|task| fits(task)).count().max(1);
-        let rest = leased.split_off(fitting.min(leased.len()));
-        self.dispatcher.release_unsent(&session, &rest, &self.signals).await;
+        let answered = leased.iter().take_while(|task| put(task)).count();
+        let rest = leased.get(answered..).unwrap_or_default();
+        self.dispatcher.release_unsent(&session, rest, &self.signals).await;
         match ended {
             // Nobody knows whether something was leased.
             Some(error) if leased.is_empty() => Err(error),
-            _ => Ok((id, leased)),
+            _ => Ok(id),
         }
     }
 

@@ -103,16 +103,20 @@ impl WorkerService for Work {
             return Err(Error::Draining.into());
         }
         let stopping = engine.stopping();
-        let mut bytes = 0_usize;
-        let fits = |task: &Assignment| {
-            bytes = bytes.saturating_add(size(&convert::pb_assignment(task.clone())));
-            bytes <= LEASE_BYTES
+        let (mut assignments, mut bytes) = (Vec::new(), 0_usize);
+        let put = |task: &Assignment| {
+            let task = convert::pb_assignment(task.clone());
+            bytes = bytes.saturating_add(size(&task));
+            let fits = assignments.is_empty() || bytes <= LEASE_BYTES;
+            if fits {
+                assignments.push(task);
+            }
+            fits
         };
-        let leased = engine.workers.lease(hello, may_take, most, wait, fits, stopping).await?;
-        let (session, assignments) = leased;
+        let session = engine.workers.lease(hello, may_take, most, wait, put, stopping).await?;
         Ok(Response::new(pb::LeaseResponse {
             session_token: session.token(),
-            assignments: assignments.into_iter().map(convert::pb_assignment).collect(),
+            assignments,
             lease_duration: Some(pb_duration(engine.settings.lease_duration)),
         }))
     }
